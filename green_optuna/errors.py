@@ -1,0 +1,75 @@
+"""The errors that this library raises, each saying what was wrong and what to do.
+
+::
+
+    GreenOptunaError
+    ├── OptionError (ValueError)             an option that cannot be used as it is
+    │   ├── GridError                        no place, unknown place, impossible intensity or PUE
+    │   └── MissingPackageError (ImportError) an optional package that an option needs
+    ├── ObjectiveError (ValueError)          what the objective returned or reported
+    │   ├── QualityError                     a quality that is no number, or outside its bounds
+    │   └── ModelError (TypeError)           a model whose parameters cannot be counted
+    ├── StudyError (ValueError)              a study that cannot be used as it is
+    │   ├── DirectionsError                  its directions do not fit the objectives
+    │   ├── TermsError                       it was made on other terms (objectives, grid)
+    │   └── EmptyStudyError                  it has no completed trial
+    ├── NoModelMeetsCapsError (ValueError)   a selection rule whose caps no trial meets
+    ├── MeterError (RuntimeError)            a meter that delivered no reading
+    └── TrackerError (RuntimeError)          a tracker that could not be used at all
+"""
+
+
+class GreenOptunaError(Exception):
+    """The base of every error that this library raises on purpose."""
+
+
+class OptionError(GreenOptunaError, ValueError):
+    """An option has a value that cannot be used; the message names it and the remedy."""
+
+
+class GridError(OptionError):
+    """The electricity grid is missing, unknown, or has an impossible intensity or PUE."""
+
+
+class MissingPackageError(OptionError, ImportError):
+    """An optional package is not installed; the message is the line that installs it."""
+
+
+class ObjectiveError(GreenOptunaError, ValueError):
+    """The user's objective returned something that cannot be made into objectives."""
+
+
+class QualityError(ObjectiveError):
+    """A quality is not a finite number, or lies outside its declared bounds."""
+
+
+class ModelError(ObjectiveError, TypeError):
+    """The number of parameters of a model cannot be told."""
+
+
+class StudyError(GreenOptunaError, ValueError):
+    """A study cannot be used as it is."""
+
+
+class DirectionsError(StudyError):
+    """A study's directions do not fit the objectives asked of it."""
+
+
+class TermsError(StudyError):
+    """A study was made on other terms: other objectives, carbon intensity or PUE."""
+
+
+class EmptyStudyError(StudyError):
+    """A study has no completed trial to choose from."""
+
+
+class NoModelMeetsCapsError(GreenOptunaError, ValueError):
+    """No trial meets the caps of a selection rule; the message says by how much."""
+
+
+class MeterError(GreenOptunaError, RuntimeError):
+    """A meter delivered no reading, so the energy of a trial is not known."""
+
+
+class TrackerError(GreenOptunaError, RuntimeError):
+    """A tracker cannot be used at all, for a reason that only the user can mend."""
