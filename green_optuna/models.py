@@ -1,0 +1,81 @@
+"""The number of parameters of a torch module."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from green_optuna.errors import ModelError
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterCount:
+    """How many parameters a model has.
+
+    Attributes:
+        total: Scalar parameters in all.
+        trainable: Those of them that require a gradient.
+    """
+
+    total: int
+    trainable: int
+
+
+def count_parameters(model: object) -> ParameterCount:
+    """Count the scalar parameters of a torch module, wrapped (``DataParallel``) or not.
+
+    A parameter that several layers share counts once. Buffers, such as the running mean of a
+    batch normalisation, are not parameters. What counts is the shape: the device (``meta`` too)
+    and the precision do not matter.
+
+    Args:
+        model: A ``torch.nn.Module``. A number that is known already has nothing to be counted.
+
+    Raises:
+        ModelError: The model is not a torch module, or has a lazy parameter whose shape is not
+            known yet.
+    """
+    module = _as_module(model)
+    if module is None:
+        raise ModelError(_not_a_module(model))
+    from torch.nn.parameter import is_lazy
+
+    total = trainable = 0
+    for name, parameter in module.named_parameters():  # shared ones appear once
+        if is_lazy(parameter):
+            raise ModelError(
+                f"The parameter {name!r} of {type(model).__qualname__} has no shape yet (a lazy "
+                f"layer); run one forward pass before the parameters are counted."
+            )
+        total += parameter.numel()
+        trainable += parameter.numel() if parameter.requires_grad else 0
+    return ParameterCount(total=total, trainable=trainable)
+
+
+def _as_module(model: object) -> Module | None:
+    """Return the model where it is a torch module; torch is not imported to find out."""
+    if sys.modules.get("torch") is None:
+        return None  # nobody can have made a module without it
+    from torch.nn import Module
+
+    return model if isinstance(model, Module) else None
+
+
+def _not_a_module(model: object) -> str:
+    kind = type(model)
+    if isinstance(model, int) and not isinstance(model, bool):
+        return f"{model!r} is a number of parameters already: use it as it is, in place of a model."
+    if isinstance(model, type):
+        return (
+            f"The model is the class {model.__qualname__} itself; pass an instance of it, whose "
+            f"parameters can be counted."
+        )
+    return (
+        f"The parameters of an object of type {kind.__module__}.{kind.__qualname__} cannot be "
+        f"counted; return a torch.nn.Module or their number (an int) beside the quality, call "
+        f"trial.watch(model), or pass n_params=."
+    )

@@ -1,0 +1,141 @@
+"""Units of energy, and how quantities are shown to a person.
+
+Data keeps one unit a quantity (kg of CO2e, kWh, W, s, plain counts); only what a person reads is
+scaled. Scaled figures carry three significant digits and a prefix in steps of a thousand, written
+in ASCII (``ug`` is a microgram) so that any terminal can show them. NaN and infinities are shown
+as they are, in the unit of the data.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+JOULES_PER_KWH: Final = 3_600_000.0
+"""Joules in one kilowatt-hour: 1000 W for 3600 s."""
+
+# Units by the power of ten of the data's unit that one of them is worth.
+_GRAMS: Final = MappingProxyType({-9: "ug", -6: "mg", -3: "g", 0: "kg", 3: "t"})
+_WATT_HOURS: Final = MappingProxyType({-9: "uWh", -6: "mWh", -3: "Wh", 0: "kWh", 3: "MWh"})
+_WATTS: Final = MappingProxyType({-6: "uW", -3: "mW", 0: "W", 3: "kW", 6: "MW"})
+_COUNTS: Final = MappingProxyType({3: "k", 6: "M", 9: "G", 12: "T"})
+
+
+def kwh_from_joules(joules: float) -> float:
+    """Convert an energy in J to kWh."""
+    return joules / JOULES_PER_KWH
+
+
+def joules_from_kwh(kwh: float) -> float:
+    """Convert an energy in kWh to J."""
+    return kwh * JOULES_PER_KWH
+
+
+def format_co2e(kg: float) -> str:
+    """Show a mass of CO2e, given in kg.
+
+    >>> format_co2e(1.23e-5)
+    '12.3 mg'
+    """
+    return _scaled(kg, _GRAMS, "kg")
+
+
+def format_energy(kwh: float) -> str:
+    """Show an energy, given in kWh.
+
+    >>> format_energy(4.1e-6)
+    '4.10 mWh'
+    """
+    return _scaled(kwh, _WATT_HOURS, "kWh")
+
+
+def format_power(w: float) -> str:
+    """Show a power, given in W.
+
+    >>> format_power(57.04)
+    '57.0 W'
+    """
+    return _scaled(w, _WATTS, "W")
+
+
+def format_duration(s: float) -> str:
+    """Show a duration, given in s, in the units that a clock has.
+
+    >>> [format_duration(s) for s in (0.012, 3.4, 125, 3720)]
+    ['12 ms', '3.4 s', '2 min 05 s', '1 h 02 min']
+    """
+    if s == 0 or not math.isfinite(s):
+        return f"{s + 0.0:g} s"  # the sum takes the sign off a zero
+    return f"-{_clock(-s)}" if s < 0 else _clock(s)
+
+
+def format_count(n: float) -> str:
+    """Show a count: as it is below 1000, with three significant digits from there on.
+
+    >>> [format_count(n) for n in (999, 10_260, 3_470_000)]
+    ['999', '10.3 k', '3.47 M']
+    """
+    if math.isfinite(n) and abs(n) >= 1000:
+        return _scaled(n, _COUNTS, "")
+    return f"{n + 0:g}"
+
+
+def _scaled(value: float, units: Mapping[int, str], base: str) -> str:
+    """Show a value in the largest of the units that it fills, with three significant digits."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value + 0.0:g} {base}"  # the sum takes the sign off a zero
+    # Rounding comes before the choice of the unit: 999.6 g is 1.00 kg and not 1000 g.
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    power = int(exponent)
+    unit = max((u for u in units if u <= power), default=min(units))
+    shift = power - unit
+    # Beyond the units there are, a row of zeros would say less than an exponent does.
+    number = f"{float(f'{mantissa}e{shift}'):.{max(0, 2 - shift)}f}"
+    return f"{number if -3 <= shift <= 5 else f'{mantissa}e{shift:+03d}'} {units[unit]}"
+
+
+def _clock(s: float) -> str:
+    """Show a positive, finite duration in s; the unit is chosen after rounding."""
+    if round(s * 1e6) < 1:
+        return "<1 us"
+    if round(s * 1e6) < 1000:
+        return f"{round(s * 1e6)} us"
+    if round(s * 1e3) < 1000:
+        return f"{round(s * 1e3)} ms"
+    if round(s, 1) < 60:
+        return f"{s:.1f} s"
+    if round(s) < 3600:
+        minutes, seconds = divmod(round(s), 60)
+        return f"{minutes} min {seconds:02d} s"
+    hours, minutes = divmod(round(s / 60), 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+# How the quantities of a study are shown: what they are called, and their own unit.
+_QUANTITIES: Mapping[str, tuple[str, Callable[[float], str]]] = {
+    "quality_loss": ("1 - quality", "{:.4g}".format),
+    "quality": ("quality", "{:.4g}".format),
+    "co2e_kg": ("CO2e (kg)", format_co2e),
+    "n_params": ("parameters", format_count),
+    "energy_kwh": ("energy (kWh)", format_energy),
+    "duration_s": ("duration (s)", format_duration),
+}
+
+
+def quantity_label(name: str) -> str:
+    """Name a quantity of a study for a person, with its unit in data: ``"CO2e (kg)"``.
+
+    Args:
+        name: The quantity's name in data, such as ``"co2e_kg"``; an unknown one is kept.
+    """
+    return _QUANTITIES[name][0] if name in _QUANTITIES else name
+
+
+def show_quantity(name: str, value: float) -> str:
+    """Show the value of a quantity, scaled for a person: ``"12.3 mg"``.
+
+    Args:
+        name: The quantity's name in data, such as ``"co2e_kg"``.
+        value: Its value, in the unit that the name carries.
+    """
+    return _QUANTITIES[name][1](value) if name in _QUANTITIES else f"{value:.4g}"
