@@ -79,12 +79,12 @@ class QualityBounds:
         """Whether more is better: best > worst."""
         return self.best > self.worst
 
-    def loss(self, quality: object) -> float:
-        """Return the loss of a quality: 0 for the best there can be, 1 for the worst.
+    def returned(self, quality: object) -> float:
+        """Check a quality that an objective returned, and give it as a plain float.
 
         Raises:
             QualityError: The quality is not a finite number, or lies outside the bounds by more
-                than rounding (1e-6 of their range), which is clipped.
+                than rounding (1e-6 of their range).
         """
         number = _as_float(quality)
         if number is None:
@@ -97,12 +97,13 @@ class QualityBounds:
                 f"The quality is {number!r}, which is not finite; look for a diverged training or "
                 f"an empty validation set, or raise optuna.TrialPruned for such a trial."
             )
-        return self._scaled(number)
+        self._check_inside(number)
+        return number
 
-    def loss_or_nan(self, value: object) -> float:
-        """Return the loss of a reported value, NaN where the value is NaN or infinite.
+    def reported(self, value: object) -> float:
+        """Check a quality that was reported, and give it as a plain float.
 
-        Optuna tolerates such values in reports, if not in results, so they are passed on.
+        Optuna tolerates NaN and infinities in reports, if not in results: they give NaN.
 
         Raises:
             TypeError: The value is not a number, in Optuna's words.
@@ -113,21 +114,33 @@ class QualityBounds:
             raise TypeError(
                 f"The `value` argument is of type '{type(value)}' but supposed to be a float."
             )
-        return self._scaled(number) if math.isfinite(number) else math.nan
+        if not math.isfinite(number):
+            return math.nan
+        self._check_inside(number)
+        return number
+
+    def loss(self, quality: object) -> float:
+        """Return the loss of a quality: 0 for the best there can be, 1 for the worst.
+
+        Raises:
+            QualityError: As `returned` raises it; what rounding puts outside is clipped.
+        """
+        return min(max(self._scaled(self.returned(quality)), 0.0), 1.0)
 
     def quality(self, loss: float) -> float:
         """Return the quality that has this loss; the inverse of `loss`."""
         return self.worst * loss + self.best * (1.0 - loss)
 
     def _scaled(self, quality: float) -> float:
-        loss = (self.best - quality) / (self.best - self.worst)
-        if not -_ROUNDING <= loss <= 1.0 + _ROUNDING:
+        return (self.best - quality) / (self.best - self.worst)
+
+    def _check_inside(self, quality: float) -> None:
+        if not -_ROUNDING <= self._scaled(quality) <= 1.0 + _ROUNDING:
             raise QualityError(
                 f"The quality {quality!r} lies outside its bounds, worst {self.worst!r} and best "
                 f"{self.best!r}; declare the bounds it keeps to with quality_bounds=(worst, best), "
                 f"where worst > best says that lower is better."
             )
-        return min(max(loss, 0.0), 1.0)
 
 
 def _as_float(value: object) -> float | None:

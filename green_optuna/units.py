@@ -139,3 +139,14 @@ def show_quantity(name: str, value: float) -> str:
         value: Its value, in the unit that the name carries.
     """
     return _QUANTITIES[name][1](value) if name in _QUANTITIES else f"{value:.4g}"
+
+
+def describe_quantity(name: str, value: float) -> str:
+    """Name a quantity of a study and show its value, for a sentence: ``"CO2e 12.3 mg"``.
+
+    Args:
+        name: The quantity's name in data, such as ``"co2e_kg"``.
+        value: Its value, in the unit that the name carries.
+    """
+    label = quantity_label(name).partition(" (")[0]
+    return f"{label} {show_quantity(name, value)}"

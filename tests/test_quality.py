@@ -110,7 +110,7 @@ def test_worst_above_best_means_that_lower_is_better() -> None:
 def test_every_kind_of_number_is_a_quality(quality: object) -> None:
     """Scalars of Python, numpy and torch count, and arrays of one element, without a warning."""
     assert QualityBounds().loss(quality) == 0.25
-    assert QualityBounds().loss_or_nan(quality) == 0.25
+    assert QualityBounds().reported(quality) == 0.75
 
 
 @pytest.mark.parametrize("quality", [1, np.int64(1), np.uint8(1), torch.tensor(1)], ids=repr)
@@ -130,7 +130,7 @@ def test_what_is_no_number_is_no_quality(value: object) -> None:
 def test_what_is_no_number_is_no_report(value: object) -> None:
     """A report is refused with a TypeError, whose words are Optuna's."""
     with pytest.raises(TypeError) as caught:
-        QualityBounds().loss_or_nan(value)
+        QualityBounds().reported(value)
     assert str(caught.value) == (
         f"The `value` argument is of type '{type(value)}' but supposed to be a float."
     )
@@ -141,7 +141,7 @@ def test_the_words_for_a_wrong_report_are_those_of_optuna() -> None:
     with pytest.raises(TypeError) as theirs:
         optuna.create_study().ask().report(None, 0)  # type: ignore[arg-type]
     with pytest.raises(TypeError) as ours:
-        QualityBounds().loss_or_nan(None)
+        QualityBounds().reported(None)
     assert str(ours.value) == str(theirs.value)
 
 
@@ -150,13 +150,13 @@ def test_a_quality_is_finite_and_a_report_need_not_be(value: object) -> None:
     """What is not finite is no result, but may be reported, as NaN."""
     with pytest.raises(QualityError, match="not finite"):
         QualityBounds().loss(value)
-    assert math.isnan(QualityBounds().loss_or_nan(value))
+    assert math.isnan(QualityBounds().reported(value))
 
 
 @pytest.mark.parametrize("quality", [1.01, -0.01, 93.0, 1 + 1e-5, 1e308])
 def test_outside_the_bounds_is_an_error(quality: float) -> None:
     """The error names the quality, the bounds and the option that declares others."""
-    for loss in (QualityBounds().loss, QualityBounds().loss_or_nan):
+    for loss in (QualityBounds().loss, QualityBounds().reported):
         with pytest.raises(QualityError) as caught:
             loss(quality)
         for part in (repr(quality), "worst 0.0", "best 1.0", "quality_bounds=(worst, best)"):

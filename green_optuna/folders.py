@@ -1,0 +1,98 @@
+"""The user's state folder: locks, and what waits to be sent."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from green_optuna.errors import OptionError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+STATE_FOLDER_VARIABLE = "GREEN_OPTUNA_STATE_FOLDER"
+
+
+def state_folder() -> Path:
+    """Give the folder where state is kept between runs; it is made if need be.
+
+    It is what ``GREEN_OPTUNA_STATE_FOLDER`` names, else the platform's own place for state:
+    ``~/.local/state/green_optuna`` on Linux. Where a user has no home that can be written to,
+    as in many containers, it is a folder beside the temporary files.
+
+    Raises:
+        OptionError: The folder that the variable names cannot be used.
+    """
+    given = os.environ.get(STATE_FOLDER_VARIABLE)
+    if given:
+        folder = Path(given)
+        if not _usable(folder):
+            raise OptionError(
+                f"{STATE_FOLDER_VARIABLE} is {given!r}, which cannot be made or written to: name "
+                "another folder, or unset it."
+            )
+        return folder
+    from platformdirs import user_state_path
+
+    folder = user_state_path("green_optuna", appauthor=False)
+    if not _usable(folder):
+        folder = Path(tempfile.gettempdir()) / f"green_optuna-{_user()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def host_lock(subject: str) -> BaseFileLock:
+    """Give a lock that the processes of this host share.
+
+    Args:
+        subject: What is locked. Only its hash is written, since it may hold a password.
+
+    Raises:
+        OptionError: The state folder cannot be used.
+    """
+    from filelock import FileLock
+
+    locks = state_folder() / "locks"
+    locks.mkdir(exist_ok=True)
+    digest = hashlib.sha256(subject.encode()).hexdigest()[:24]
+    return FileLock(locks / f"{digest}.lock")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file at once or not at all: nobody reads half of it.
+
+    Args:
+        path: The file; its folder exists.
+        text: What it shall hold, written as UTF-8.
+
+    Raises:
+        OSError: It cannot be written; what was there before is still there.
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _usable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # A container may run as a user that has no name.
+        return str(os.getuid())

@@ -1,0 +1,51 @@
+"""What every test shares: a quiet environment, folders of its own, and two storages."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import hypothesis
+import optuna
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# No test claims a speed, and the first example of many pays for an import.
+hypothesis.settings.register_profile("green_optuna", deadline=None)
+hypothesis.settings.load_profile("green_optuna")
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what a test writes in its own folder, and the user's settings out of it."""
+    for name in os.environ:
+        if name.startswith(("GREEN_OPTUNA_", "MLFLOW_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("GREEN_OPTUNA_STATE_FOLDER", str(tmp_path / "state"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _quiet_optuna() -> Iterator[None]:
+    """Leave Optuna's log out of the tests' output."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    yield
+    optuna.logging.set_verbosity(verbosity)
+
+
+@pytest.fixture
+def memory_storage() -> optuna.storages.BaseStorage:
+    """Give a storage that lives as long as the test."""
+    return optuna.storages.InMemoryStorage()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Give the URL of a storage in a file, which several processes can share."""
+    return f"sqlite:///{tmp_path / 'studies.db'}"
