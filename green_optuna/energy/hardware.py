@@ -1,0 +1,138 @@
+"""Which GPUs CodeCarbon shall count, and what each of its figures rests on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from green_optuna.energy.measurement import Source
+from green_optuna.energy.process import CpuTimeEstimate
+from green_optuna.errors import MeterError, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from green_optuna.energy.options import TrackingMode
+
+GPU_COUNTER = "GPU energy counter"
+
+# CodeCarbon's names for the ways in which it measures a processor.
+_CPU_METERS = {
+    "intel_rapl": "RAPL",
+    "intel_power_gadget": "Intel Power Gadget",
+    "windows_emi": "Windows energy meter",
+}
+
+# Sources that count joules by themselves. All others are a power, taken now and then.
+COUNTERS = frozenset({"RAPL", "Windows energy meter", GPU_COUNTER})
+
+
+def gpus_to_count(
+    given: tuple[int | str, ...] | None, visible: str | None
+) -> list[int | str] | None:
+    """Name the GPUs to count; None for all.
+
+    Args:
+        given: What the user asked for; None for what CUDA shows.
+        visible: ``CUDA_VISIBLE_DEVICES``; None where it is not set. An empty one shows no GPU
+            (CodeCarbon would count all).
+    """
+    if given is not None:
+        return list(given)
+    if visible is None:
+        return None
+    ids: list[int | str] = []
+    for part in visible.split(","):
+        one = part.strip()
+        # CUDA stops at the first entry that names no device, such as -1.
+        if not one or one.startswith("-"):
+            break
+        ids.append(one)
+    return ids
+
+
+def sources_of(hardware: object, mode: TrackingMode) -> dict[str, Source]:
+    """Read from CodeCarbon's list of hardware what is measured and what is estimated.
+
+    Args:
+        hardware: The list, which has no public name; whatever was found in its place.
+        mode: What is tracked.
+
+    Raises:
+        MeterError: It cannot be read, or has no processor in it: nothing is guessed.
+    """
+    sources: dict[str, Source] = {}
+    items = hardware if isinstance(hardware, list) else []
+    for item in items:
+        kind = type(item).__name__
+        if kind == "CPU":
+            sources["cpu"] = _cpu_source(item, mode)
+        elif kind == "GPU":
+            sources["gpu"] = Source(GPU_COUNTER, measured=True)
+        elif kind == "RAM":
+            given = getattr(item, "_force_ram_power", None)
+            watts = f"{given:g} W" if given else "guessed from its size"
+            sources["ram"] = Source(f"memory estimate, {watts}", measured=False)
+        elif kind in ("AppleSiliconChip", "Raspberry"):
+            part = str(getattr(item, "chip_part", "CPU")).lower()
+            sources[part] = Source(f"{kind} power sensor", measured=True)
+    if "cpu" not in sources:
+        found = [type(item).__name__ for item in items] if items else hardware
+        raise MeterError(
+            f"CodeCarbon offers no processor that this library knows, only {found!r}. It swallows "
+            "its own errors: most often ~/.codecarbon.config or ./.codecarbon.config is "
+            "malformed. Otherwise install the version of CodeCarbon that green_optuna names."
+        )
+    return sources
+
+
+def cpu_time_estimate(hardware: Sequence[object]) -> CpuTimeEstimate | None:
+    """Give the estimate of the processor's energy from CPU time, where it is no counter's.
+
+    Args:
+        hardware: CodeCarbon's list of hardware.
+    """
+    for item in hardware:
+        power_w, processors = getattr(item, "_tdp", None), getattr(item, "_cpu_count", None)
+        if getattr(item, "_mode", None) == "cpu_load" and power_w and processors:
+            return CpuTimeEstimate(power_w=power_w, processors=processors)
+    return None
+
+
+def process_ram_w() -> float:
+    """Give the power in W that CodeCarbon estimates for the memory of this process, now."""
+    from codecarbon.external.ram import RAM
+
+    return float(RAM(tracking_mode="process").total_power().W)
+
+
+def check_gpus_found(given: Sequence[int | str] | None, hardware: Sequence[object]) -> None:
+    """Hold that CodeCarbon counts the GPUs that were asked for: others it ignores silently.
+
+    Args:
+        given: Their indices or UUIDs; None where the user did not say.
+        hardware: CodeCarbon's list of hardware.
+
+    Raises:
+        OptionError: Some were not found.
+    """
+    counted: list[object] = []
+    for item in hardware:
+        if type(item).__name__ == "GPU":
+            counted.extend(getattr(item, "gpu_ids", None) or ())
+    if given and len(counted) < len(set(given)):
+        raise OptionError(
+            f"gpu_ids is {tuple(given)!r}, but of those CodeCarbon finds only {counted!r} on this "
+            "host (indices as nvidia-smi shows them): name each GPU once, or leave gpu_ids out."
+        )
+
+
+def _cpu_source(cpu: object, mode: TrackingMode) -> Source:
+    way = getattr(cpu, "_mode", "unknown")
+    if way in _CPU_METERS:
+        return Source(_CPU_METERS[way], measured=True)
+    tdp = getattr(cpu, "_tdp", None)
+    watts = f"{tdp:g} W" if isinstance(tdp, int | float) else "rated power"
+    if way != "cpu_load":
+        return Source(f"processor estimate, half of {watts}", measured=False)
+    law = "CPU time" if mode == "process" else "CPU load"
+    return Source(f"processor estimate, {law} x {watts}", measured=False)

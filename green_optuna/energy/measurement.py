@@ -1,0 +1,174 @@
+"""What a measurement is: energy per component, the trace over time, and how it was obtained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+
+from green_optuna.units import joules_from_kwh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import numpy.typing as npt
+
+    from green_optuna.carbon import Grid
+
+Component = Literal["cpu", "gpu", "ram"]
+COMPONENTS: tuple[Component, ...] = ("cpu", "gpu", "ram")
+
+Basis = Literal["measured", "mixed", "estimated"]
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentEnergy:
+    """Energy per component, each in kWh.
+
+    Attributes:
+        cpu_kwh: Energy of the processors, in kWh.
+        gpu_kwh: Energy of the accelerators, in kWh.
+        ram_kwh: Energy of the memory, in kWh.
+    """
+
+    cpu_kwh: float = 0.0
+    gpu_kwh: float = 0.0
+    ram_kwh: float = 0.0
+
+    @property
+    def total_kwh(self) -> float:
+        """The sum over the components, in kWh."""
+        return self.cpu_kwh + self.gpu_kwh + self.ram_kwh
+
+    def __add__(self, other: ComponentEnergy) -> ComponentEnergy:
+        """Add component by component."""
+        return ComponentEnergy(
+            self.cpu_kwh + other.cpu_kwh, self.gpu_kwh + other.gpu_kwh, self.ram_kwh + other.ram_kwh
+        )
+
+    def __sub__(self, other: ComponentEnergy) -> ComponentEnergy:
+        """Subtract component by component."""
+        return ComponentEnergy(
+            self.cpu_kwh - other.cpu_kwh, self.gpu_kwh - other.gpu_kwh, self.ram_kwh - other.ram_kwh
+        )
+
+    def to_dict(self) -> dict[str, float]:
+        """Give the energies in kWh by component: ``{"cpu": ..., "gpu": ..., "ram": ...}``."""
+        return {"cpu": self.cpu_kwh, "gpu": self.gpu_kwh, "ram": self.ram_kwh}
+
+    @classmethod
+    def from_dict(cls, energy_kwh: Mapping[str, float]) -> Self:
+        """Undo :meth:`to_dict`."""
+        return cls(energy_kwh["cpu"], energy_kwh["gpu"], energy_kwh["ram"])
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the energy of one component comes from.
+
+    Attributes:
+        name: What was read or assumed, in words: "RAPL", "10 W estimated for memory".
+        measured: True for a hardware counter or power sensor, False for a model of one.
+    """
+
+    name: str
+    measured: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """Power and energy over the time of one trial.
+
+    The power at a point is the mean since the point before it, so power times time sums to
+    the energy; there is no point at zero seconds.
+
+    Attributes:
+        t_s: Seconds since the trial began, an ndarray in the shape of (n_points,), increasing.
+        cpu_w: Mean power of the processors in W, in the shape of (n_points,).
+        gpu_w: Mean power of the accelerators in W, in the shape of (n_points,).
+        ram_w: Mean power of the memory in W, in the shape of (n_points,).
+        energy_kwh: Energy since the trial began in kWh, all components, in the shape of
+            (n_points,), never decreasing.
+    """
+
+    t_s: npt.NDArray[np.float64]
+    cpu_w: npt.NDArray[np.float64]
+    gpu_w: npt.NDArray[np.float64]
+    ram_w: npt.NDArray[np.float64]
+    energy_kwh: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """The number of points."""
+        return len(self.t_s)
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether all points are the same; of two arrays, == would give an array."""
+        if not isinstance(other, Trace):
+            return NotImplemented
+        return list(self.rows()) == list(other.rows())
+
+    __hash__ = None  # type: ignore[assignment]  # arrays can change, and have none either
+
+    @classmethod
+    def from_points(cls, points: list[tuple[float, ...]]) -> Self:
+        """Build a trace from ``(t_s, cpu_w, gpu_w, ram_w, energy_kwh)`` rows."""
+        columns = np.array(points, dtype=np.float64).reshape(-1, 5).T
+        return cls(*columns)
+
+    def rows(self) -> Iterator[tuple[float, float, float, float, float]]:
+        """Go through the points as ``(t_s, cpu_w, gpu_w, ram_w, energy_kwh)``."""
+        columns = (self.t_s, self.cpu_w, self.gpu_w, self.ram_w, self.energy_kwh)
+        return zip(*(column.tolist() for column in columns), strict=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What a trial cost, and how far the figures can be trusted.
+
+    Attributes:
+        energy: Energy per component, in kWh: what the machine used, without PUE.
+        duration_s: Wall-clock time in s.
+        grid: The carbon intensity and PUE that turn the energy into CO2e.
+        sources: Where each component's energy comes from.
+        host: The name of the machine that was measured.
+        shared: Whether other trials ran beside this one in the same process, so that each
+            interval's energy was split evenly among them.
+        trace: Power and energy over time; empty once read back from a study.
+    """
+
+    energy: ComponentEnergy
+    duration_s: float
+    grid: Grid
+    sources: Mapping[str, Source]
+    host: str
+    shared: bool = False
+    trace: Trace = field(default_factory=lambda: Trace.from_points([]))
+
+    @property
+    def energy_kwh(self) -> float:
+        """Energy of all components, in kWh."""
+        return self.energy.total_kwh
+
+    @property
+    def co2e_kg(self) -> float:
+        """CO2e in kg: energy times PUE times carbon intensity (Douwes et al. 2021, eq. 4, 6)."""
+        return self.grid.co2e_kg(self.energy_kwh)
+
+    @property
+    def mean_power_w(self) -> float:
+        """Mean power of all components over the trial, in W."""
+        return joules_from_kwh(self.energy_kwh) / self.duration_s
+
+    @property
+    def basis(self) -> Basis:
+        """Whether the energy was measured by hardware, estimated by a model, or partly each."""
+        return basis_of(self.sources)
+
+
+def basis_of(sources: Mapping[str, Source]) -> Basis:
+    """Tell what a result rests on, from the sources of its components."""
+    measured = {source.measured for source in sources.values()}
+    if measured == {True}:
+        return "measured"
+    return "mixed" if True in measured else "estimated"

@@ -1,0 +1,175 @@
+"""The readings of one meter, and who ran between them: accounts that neither wait nor lock.
+
+What needs a thread, a lock or a pause is in :mod:`green_optuna.energy.sampler`; what is
+reckoned is here, so that it can be driven by hand with a clock of one's own.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from green_optuna.energy.sharing import Segment, share
+from green_optuna.energy.window import Window
+from green_optuna.errors import MeterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from green_optuna.energy.measurement import ComponentEnergy
+    from green_optuna.energy.meter import Meter
+
+
+class Readings:
+    """What a meter has read, shared out among the windows that were open meanwhile.
+
+    For one thread at a time.
+
+    Args:
+        meter: The meter; :meth:`start` starts it.
+        clock: Gives the time in s.
+        cpu_clock: Gives the CPU time that this process has used, in s.
+    """
+
+    def __init__(
+        self, meter: Meter, *, clock: Callable[[], float], cpu_clock: Callable[[], float]
+    ) -> None:
+        self._meter = meter
+        self._clock = clock
+        self._cpu_clock = cpu_clock
+        self._windows: set[Window] = set()
+        # The latest reading, when it was asked for, and when the next one can be.
+        self._reading: ComponentEnergy | None = None
+        self._reading_at_s = 0.0
+        self._due_at_s = 0.0
+        # CPU time that readings took, which no trial shall pay for.
+        self._own_cpu_s = 0.0
+        # The segments of the interval that began with the latest reading; the last is open.
+        self._segments: list[Segment[Window]] = []
+        self._segment_at_s = 0.0
+        self._segment_cpu_s = 0.0
+        # Set when a window opened without a fresh reading: one follows as soon as it can.
+        self._behind = False
+
+    @property
+    def due_at_s(self) -> float:
+        """When the meter can next give a new reading, in s on the clock."""
+        return self._due_at_s
+
+    @property
+    def wanted_at_s(self) -> float | None:
+        """When the next reading is wanted, in s on the clock; None while no window is open.
+
+        Never before :attr:`due_at_s`.
+        """
+        if not self._windows:
+            return None
+        if self._behind:
+            return self._due_at_s
+        return max(self._due_at_s, self._reading_at_s + self._meter.sample_interval_s)
+
+    def start(self) -> None:
+        """Start the meter unless it runs; what that takes is charged to no window.
+
+        Raises:
+            MeterError: The meter cannot be started or read.
+        """
+        if self._reading is None:
+            self._meter.start()
+            self._begin_segment()
+            self._read()
+
+    def take_if_due(self) -> bool:
+        """Read the meter if it can give a new reading; tell whether it was.
+
+        Raises:
+            MeterError: The meter gave no reading, or an impossible one.
+        """
+        if self._clock() < self._due_at_s:
+            return False
+        self._read()
+        return True
+
+    def open(self) -> Window:
+        """Open a window, with a fresh reading where the meter can give one.
+
+        Raises:
+            MeterError: The meter cannot be started or read.
+        """
+        self.start()
+        fresh = self.take_if_due()
+        window = Window(started_at_s=self._end_segment(), started_at=time.time())
+        self._windows.add(window)
+        self._behind = not fresh
+        if len(self._windows) > 1:
+            for running in self._windows:
+                running.shared = True
+        return window
+
+    def end(self, window: Window) -> float:
+        """End a window; give the moment, in s on the clock.
+
+        What the window used up to then is its own once :meth:`settle` says so.
+        """
+        ended_at_s = self._end_segment()
+        self._windows.discard(window)
+        return ended_at_s
+
+    def settle(self, at_s: float) -> bool:
+        """Tell whether all energy up to a moment is shared out; read the meter if that helps.
+
+        Raises:
+            MeterError: The meter gave no reading, or an impossible one.
+        """
+        return self._reading_at_s >= at_s or self.take_if_due()
+
+    def _read(self) -> None:
+        """Read the meter and share out the interval that ends with the reading."""
+        ended_at_s = self._end_segment()
+        reading = self._ask_meter()
+        self._reading_at_s = ended_at_s
+        self._due_at_s = self._clock() + self._meter.min_interval_s
+        segments, self._segments = self._segments, []
+        interval = reading - (reading if self._reading is None else self._reading)
+        self._reading, self._behind = reading, False
+        for window, energy in share(interval, segments).items():
+            window.credit(energy)
+        for window in self._windows:
+            window.chart(ended_at_s, min_span_s=self._meter.sample_interval_s / 2)
+
+    def _ask_meter(self) -> ComponentEnergy:
+        """Take a reading that can be: finite, and in no component below the one before.
+
+        Raises:
+            MeterError: There is none.
+        """
+        cpu_s, thread_cpu_s = self._cpu_clock(), time.thread_time()
+        try:
+            reading = self._meter.read()
+        finally:
+            # Each clock ticks in steps of its own: without the bound, a segment that is
+            # mostly reading could come out below zero.
+            self._own_cpu_s += min(time.thread_time() - thread_cpu_s, self._cpu_clock() - cpu_s)
+        last = {} if self._reading is None else self._reading.to_dict()
+        for component, kwh in reading.to_dict().items():
+            if not last.get(component, -math.inf) <= kwh < math.inf:
+                raise MeterError(
+                    f"The meter's total for {component} went from {last.get(component)!r} to "
+                    f"{kwh!r} kWh, and a total never falls: the counter was reset, or another "
+                    "program resets it. Start this process again."
+                )
+        return reading
+
+    def _begin_segment(self) -> float:
+        self._segment_at_s = self._clock()
+        self._segment_cpu_s = self._cpu_clock() - self._own_cpu_s
+        return self._segment_at_s
+
+    def _end_segment(self) -> float:
+        """Cut the interval here: it is about to end, or the set of windows to change."""
+        at_s, cpu_s = self._segment_at_s, self._segment_cpu_s
+        now_s = self._begin_segment()
+        running = frozenset(self._windows)
+        self._segments.append(Segment(now_s - at_s, self._segment_cpu_s - cpu_s, running))
+        return now_s

@@ -1,0 +1,159 @@
+"""One sampler a process: it reads a meter and gives each trial its window on the readings.
+
+A window opens when a trial's function starts and closes when it ends, whatever happened. Both
+boundaries want a fresh reading. A meter that gives none so soon after the last one
+(``min_interval_s``) is asked again as soon as it can: an opening window does not wait for it,
+a closing one does, and the energy of the interval that a boundary cuts is shared out as
+:mod:`green_optuna.energy.sharing` says. In between, a thread reads every
+``sample_interval_s``; these readings are the trace. While no window is open, nothing is read.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from green_optuna.energy.codecarbon import CodeCarbonMeter
+from green_optuna.energy.options import MeterOptions
+from green_optuna.energy.process import process_cpu_s
+from green_optuna.energy.readings import Readings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from green_optuna.carbon import Grid
+    from green_optuna.energy.measurement import Measurement
+    from green_optuna.energy.meter import Meter
+    from green_optuna.energy.window import Window
+
+
+class Sampler:
+    """Reads a meter for all the trials of this process; safe to use from any thread.
+
+    Args:
+        meter: The meter; it is started with the first window.
+        clock: Gives the time in s.
+        cpu_clock: Gives the CPU time that this process has used, in s.
+    """
+
+    def __init__(
+        self,
+        meter: Meter,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        cpu_clock: Callable[[], float] = process_cpu_s,
+    ) -> None:
+        self.meter = meter
+        self._clock = clock
+        self._readings = Readings(meter, clock=clock, cpu_clock=cpu_clock)
+        self._condition = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the meter unless it runs; what that takes is charged to no window.
+
+        Raises:
+            MeterError: The meter cannot be started or read.
+        """
+        with self._condition:
+            self._readings.start()
+
+    def open(self) -> Window:
+        """Open a window: from now on, its share of what the machine uses is its own.
+
+        Raises:
+            MeterError: The meter cannot be started or read.
+        """
+        with self._condition:
+            window = self._readings.open()
+            self._wake_thread()
+        return window
+
+    def close(self, window: Window, grid: Grid) -> Measurement:
+        """End a window, with a reading that is no older than its end.
+
+        Waits for at most the meter's ``min_interval_s``.
+
+        Raises:
+            MeterError: The meter gave no reading.
+        """
+        with self._condition:
+            ended_at_s = self._readings.end(window)
+            # Waiting lets other threads use the sampler; one of them may read in our stead.
+            while not self._readings.settle(ended_at_s):
+                self._condition.wait(self._readings.due_at_s - self._clock())
+            window.chart(ended_at_s)
+            return window.measurement(
+                ended_at_s - window.started_at_s, grid=grid, sources=self.meter.sources
+            )
+
+    def so_far(self, window: Window, grid: Grid) -> Measurement:
+        """Give what an open window has used up to a reading taken now, where one can be had.
+
+        Otherwise the latest one serves, which is then younger than ``min_interval_s``.
+        Never waits.
+
+        Raises:
+            MeterError: The meter gave no reading.
+        """
+        with self._condition:
+            self._readings.take_if_due()
+            return window.measurement(
+                self._clock() - window.started_at_s, grid=grid, sources=self.meter.sources
+            )
+
+    def _wake_thread(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._sample, name="green_optuna-sampler", daemon=True
+            )
+            self._thread.start()
+        self._condition.notify_all()
+
+    def _sample(self) -> None:
+        """Read at the sample interval while windows are open; run by the sampler's thread."""
+        with self._condition:
+            while True:
+                wanted_at_s = self._readings.wanted_at_s
+                if wanted_at_s is None:
+                    self._condition.wait()
+                    continue
+                wait_s = wanted_at_s - self._clock()
+                if wait_s > 0:
+                    self._wait(wait_s)
+                    continue
+                try:
+                    self._readings.take_if_due()
+                except Exception:
+                    # The closing window reads again, in its trial's thread, and raises there.
+                    self._wait(self.meter.sample_interval_s)
+
+    def _wait(self, s: float) -> None:
+        """Wait for a time in s or until a window opens."""
+        self._condition.wait(min(s, threading.TIMEOUT_MAX))
+
+
+# A meter belongs to a process, whatever studies run in it: two of them would each count all
+# that the machine uses. A child process starts afresh, for threads do not survive a fork.
+_samplers: dict[tuple[int, MeterOptions | int], Sampler] = {}
+_samplers_lock = threading.Lock()
+
+
+def sampler_for(meter: MeterOptions | Meter) -> Sampler:
+    """Give this process's sampler of a meter; it is made at the first call.
+
+    Args:
+        meter: How CodeCarbon shall measure, or a meter of the user's own.
+    """
+    if isinstance(meter, MeterOptions):
+        key: tuple[int, MeterOptions | int] = (os.getpid(), meter)
+    else:
+        # The sampler holds the meter, so that its id stays its own.
+        key = (os.getpid(), id(meter))
+    with _samplers_lock:
+        if key not in _samplers:
+            own = CodeCarbonMeter(meter) if isinstance(meter, MeterOptions) else meter
+            _samplers[key] = Sampler(own)
+        return _samplers[key]

@@ -1,0 +1,84 @@
+"""The CPU time of a process counts its children, once each."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from green_optuna.energy.process import CpuTimeEstimate, process_cpu_s, process_tree_cpu_s
+from green_optuna.units import kwh_from_joules
+
+# Uses 0.3 s of CPU time, says so, and waits to be told to end.
+CHILD = """
+import time
+while time.process_time() < 0.3:
+    pass
+print("done", flush=True)
+input()
+"""
+
+
+def burn(cpu_s: float) -> None:
+    """Use some CPU time in this process."""
+    end_s = time.process_time() + cpu_s
+    while time.process_time() < end_s:
+        pass
+
+
+def test_a_childs_cpu_time_counts_while_it_lives_and_after_and_only_once() -> None:
+    """0.3 s of a child are there while it waits, and no more are there once it has ended."""
+    began_s, own_s = process_tree_cpu_s(), time.process_time()
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "done\n"
+        living_s = process_tree_cpu_s() - began_s - (time.process_time() - own_s)
+        waited_for_s = process_cpu_s() - began_s - (time.process_time() - own_s)
+        child.communicate("\n")
+    ended_s = process_tree_cpu_s() - began_s - (time.process_time() - own_s)
+    # The system's clock of another process ticks in hundredths of a second.
+    assert living_s >= 0.27
+    assert waited_for_s < 0.05
+    assert living_s - 0.03 <= ended_s <= living_s + 0.15
+
+
+def test_without_children_the_tree_is_the_process() -> None:
+    """A process without children has the CPU time of its own threads, to the microsecond."""
+    with_children_s = process_cpu_s()
+    tree_s = process_tree_cpu_s()
+    assert 0 <= tree_s - with_children_s < 0.05
+
+
+def test_the_estimate_is_power_times_cpu_time_by_processors() -> None:
+    """0.2 s of CPU time on a processor of 80 W with 4 cores are 4 J."""
+    estimate = CpuTimeEstimate(power_w=80.0, processors=4)
+    burn(0.2)
+    assert estimate.take_kwh() == pytest.approx(kwh_from_joules(4.0), rel=0.1)
+
+
+def test_parts_of_an_estimate_sum_to_the_whole() -> None:
+    """Taking often loses nothing, not even below the system's ticks of 10 ms."""
+    often, once = (CpuTimeEstimate(power_w=80.0, processors=4) for _ in range(2))
+    parts_kwh = []
+    for _ in range(200):
+        burn(0.001)
+        parts_kwh.append(often.take_kwh())
+    whole_kwh = once.take_kwh()
+    assert min(parts_kwh) > 0
+    assert sum(parts_kwh) == pytest.approx(whole_kwh, rel=0.02)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_that_nobody_waits_for_gives_no_negative_energy() -> None:
+    """Energy never falls, though a grandchild's CPU time vanishes with it."""
+    estimate = CpuTimeEstimate(power_w=80.0, processors=4)
+    # The shell ends at once, and its background job then belongs to no one here.
+    subprocess.run(["/bin/sh", "-c", f"{sys.executable} -c pass &"], check=True)
+    assert estimate.take_kwh() >= 0
+    time.sleep(0.2)
+    assert estimate.take_kwh() >= 0

@@ -1,0 +1,134 @@
+"""The energy of an interval is shared out whole, and by what each trial used."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from green_optuna.energy import ComponentEnergy
+from green_optuna.energy.sharing import Segment, share
+
+ENERGY = ComponentEnergy(cpu_kwh=6.0, gpu_kwh=4.0, ram_kwh=2.0)
+
+kwh = st.floats(0.0, 1e6)
+energies = st.builds(ComponentEnergy, kwh, kwh, kwh)
+seconds = st.one_of(st.just(0.0), st.floats(1e-9, 1e6))
+running = st.frozensets(st.sampled_from("abcd"))
+segments_of_an_interval = st.lists(
+    st.builds(Segment, seconds, seconds, running), min_size=1, max_size=8
+)
+
+
+def segment(duration_s: float, running: str, *, cpu_s: float = 0.0) -> Segment[str]:
+    """A segment in which the trials named by the letters ran."""
+    return Segment(duration_s, cpu_s, frozenset(running))
+
+
+def weights(values: list[float]) -> list[float]:
+    """Each value's part of their sum; equal parts where the sum is zero."""
+    total = math.fsum(values)
+    return [v / total if total else 1 / len(values) for v in values]
+
+
+def left_over(segments: list[Segment[str]], energy: ComponentEnergy) -> tuple[float, float, float]:
+    """What falls into segments without a trial, in kWh of cpu, gpu and ram."""
+    by_time = weights([s.duration_s for s in segments])
+    used_cpu = any(s.cpu_s for s in segments)
+    by_cpu = weights([s.cpu_s for s in segments]) if used_cpu else by_time
+    idle = [i for i, s in enumerate(segments) if not s.running]
+    time_part = math.fsum(by_time[i] for i in idle)
+    cpu_part = math.fsum(by_cpu[i] for i in idle)
+    return energy.cpu_kwh * cpu_part, energy.gpu_kwh * time_part, energy.ram_kwh * time_part
+
+
+@given(segments_of_an_interval, energies)
+def test_no_joule_is_lost_or_given_twice(
+    segments: list[Segment[str]], energy: ComponentEnergy
+) -> None:
+    """The shares plus what fell between trials equal the interval's energy."""
+    shares = share(energy, segments).values()
+    idle_cpu, idle_gpu, idle_ram = left_over(segments, energy)
+    cpu = math.fsum(s.cpu_kwh for s in shares) + idle_cpu
+    gpu = math.fsum(s.gpu_kwh for s in shares) + idle_gpu
+    ram = math.fsum(s.ram_kwh for s in shares) + idle_ram
+    assert cpu == pytest.approx(energy.cpu_kwh, rel=1e-9)
+    assert gpu == pytest.approx(energy.gpu_kwh, rel=1e-9)
+    assert ram == pytest.approx(energy.ram_kwh, rel=1e-9)
+
+
+@given(st.lists(st.builds(Segment, seconds, st.floats(-1e6, 1e6), running), min_size=1), energies)
+def test_no_share_is_negative_or_more_than_all(
+    segments: list[Segment[str]], energy: ComponentEnergy
+) -> None:
+    """Even where a clock went backwards, nobody gains energy or gets more than there was."""
+    shares = share(energy, segments)
+    for one in shares.values():
+        assert min(one.to_dict().values()) >= 0.0
+    total_kwh = math.fsum(one.total_kwh for one in shares.values())
+    assert total_kwh <= energy.total_kwh * (1 + 1e-9)
+
+
+@given(segments_of_an_interval, energies, st.permutations("abcd"))
+def test_names_do_not_matter(
+    segments: list[Segment[str]], energy: ComponentEnergy, names: list[str]
+) -> None:
+    """Renaming the trials renames the shares, and changes none."""
+    renamed = dict(zip("abcd", names, strict=True))
+    swapped = [
+        Segment(s.duration_s, s.cpu_s, frozenset(renamed[key] for key in s.running))
+        for s in segments
+    ]
+    expected = {renamed[key]: one for key, one in share(energy, segments).items()}
+    assert share(energy, swapped) == expected
+
+
+@given(segments_of_an_interval, energies)
+def test_only_those_that_ran_get_a_share(
+    segments: list[Segment[str]], energy: ComponentEnergy
+) -> None:
+    """A trial gets a share just when it ran in the interval."""
+    ran = {key for one in segments for key in one.running}
+    assert share(energy, segments).keys() == ran
+
+
+def test_one_trial_gets_all_of_its_interval() -> None:
+    """A trial that runs alone throughout gets all, whatever CPU time it used."""
+    assert share(ENERGY, [segment(3.0, "a", cpu_s=1.0)]) == {"a": ENERGY}
+    assert share(ENERGY, [segment(3.0, "a")]) == {"a": ENERGY}
+
+
+def test_trials_of_one_segment_share_evenly() -> None:
+    """Threads of one process cannot be told apart: each gets the same."""
+    shares = share(ENERGY, [segment(3.0, "abcd", cpu_s=1.0)])
+    quarter = ComponentEnergy(1.5, 1.0, 0.5)
+    assert shares == {"a": quarter, "b": quarter, "c": quarter, "d": quarter}
+
+
+def test_cpu_energy_follows_cpu_time_and_the_rest_wall_time() -> None:
+    """With 2 of 3 CPU seconds in 1 of 4 wall seconds, a trial gets 2/3 and 1/4."""
+    shares = share(ENERGY, [segment(1.0, "a", cpu_s=2.0), segment(3.0, "b", cpu_s=1.0)])
+    assert list(shares["a"].to_dict().values()) == pytest.approx([4.0, 1.0, 0.5])
+    assert list(shares["b"].to_dict().values()) == pytest.approx([2.0, 3.0, 1.5])
+
+
+def test_without_cpu_time_the_wall_clock_shares_out_all() -> None:
+    """Where the process used no CPU time, the processors' energy goes by time as well."""
+    shares = share(ENERGY, [segment(1.0, "a"), segment(3.0, "")])
+    assert shares == {"a": ComponentEnergy(1.5, 1.0, 0.5)}
+
+
+def test_a_trial_sums_over_its_segments() -> None:
+    """A trial that another joins for a while gets all, then half, then all."""
+    shares = share(ENERGY, [segment(1.0, "a"), segment(2.0, "ab"), segment(1.0, "a")])
+    assert shares["a"].gpu_kwh == pytest.approx(4.0 * (0.25 + 0.25 + 0.25))
+    assert shares["b"].gpu_kwh == pytest.approx(4.0 * 0.25)
+
+
+def test_an_interval_without_length_is_split_evenly() -> None:
+    """Energy read where no time passed is not lost: its segments count alike."""
+    assert share(ENERGY, [segment(0.0, "a"), segment(0.0, "")]) == {
+        "a": ComponentEnergy(3.0, 2.0, 1.0)
+    }
