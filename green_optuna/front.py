@@ -1,0 +1,300 @@
+"""The Pareto front of a study, and the model that a rule selects from it."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from green_optuna import pareto
+from green_optuna.errors import EmptyStudyError, OptionError
+from green_optuna.figures import front_figure
+from green_optuna.folders import write_atomically
+from green_optuna.record import Candidates, measurement_of, read_candidates
+from green_optuna.rules import Rule, Tolerance, rule_by_name
+from green_optuna.terms import ATTRIBUTE
+from green_optuna.units import describe_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import optuna
+    import pandas as pd
+    import plotly.graph_objects as go
+    from optuna.trial import FrozenTrial
+
+    from green_optuna.energy import Measurement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The trial that a rule selected, and what is known of it.
+
+    Attributes:
+        trial: The selected trial.
+        rule: The rule that selected it.
+        objectives: Its objective values by name, in the study's units.
+        study_name: The study it belongs to.
+    """
+
+    trial: FrozenTrial
+    rule: Rule
+    objectives: Mapping[str, float]
+    study_name: str
+
+    @property
+    def number(self) -> int:
+        """The trial's number in its study."""
+        return self.trial.number
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The trial's hyperparameters."""
+        return dict(self.trial.params)
+
+    @property
+    def quality(self) -> float | None:
+        """The quality that the user's function returned, or None where it was not kept."""
+        kept = self.trial.user_attrs.get(ATTRIBUTE, {}).get("quality")
+        return None if kept is None else float(kept)
+
+    @property
+    def measurement(self) -> Measurement | None:
+        """What the trial cost, without its trace, or None where it was not measured."""
+        return measurement_of(self.trial)
+
+    @property
+    def energy_kwh(self) -> float | None:
+        """The trial's energy in kWh, or None where it was not measured."""
+        measurement = self.measurement
+        return None if measurement is None else measurement.energy_kwh
+
+    @property
+    def run_ids(self) -> dict[str, str]:
+        """The trial's run in each tracker, by the tracker's name ("mlflow")."""
+        return dict(self.trial.user_attrs.get(ATTRIBUTE, {}).get("run_ids", {}))
+
+    @property
+    def mlflow_run_id(self) -> str | None:
+        """The trial's MLflow run, or None where MLflow did not track it."""
+        return self.run_ids.get("mlflow")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the selection as plain data, ready for JSON; None where no number is finite."""
+        measurement = self.measurement
+        return {
+            "study": self.study_name,
+            "trial": self.number,
+            "rule": self.rule.name,
+            "rule_description": self.rule.describe(),
+            "objectives": {name: _finite_or_none(value) for name, value in self.objectives.items()},
+            "quality": self.quality,
+            "energy_kwh": self.energy_kwh,
+            "basis": None if measurement is None else measurement.basis,
+            "params": self.params,
+            "run_ids": self.run_ids,
+        }
+
+    def __str__(self) -> str:
+        """Say which trial was selected, by which rule, and what it scores."""
+        scores = ", ".join(
+            describe_quantity(name, value) for name, value in self.objectives.items()
+        )
+        return f"Trial {self.number} of {self.study_name!r} ({self.rule.describe()}): {scores}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ParetoFront:
+    """The trials of a study that no other one dominates, all objectives minimised.
+
+    Made by :func:`pareto_front`. A trial dominates another if it is no worse in every
+    objective and better in one (Douwes et al. 2021, section 2.4).
+
+    Attributes:
+        candidates: All completed trials of the study, as arrays.
+        rows: The front's rows of ``candidates``, in the order of the trials' numbers.
+    """
+
+    candidates: Candidates
+    rows: tuple[int, ...]
+
+    @property
+    def study_name(self) -> str:
+        """The name of the study."""
+        return self.candidates.study_name
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The objectives that the front is drawn over."""
+        return self.candidates.objectives
+
+    @property
+    def trials(self) -> tuple[FrozenTrial, ...]:
+        """The trials on the front, in the order of their numbers, read-only."""
+        return tuple(self.candidates.trials[row] for row in self.rows)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of the trials on the front, increasing."""
+        return tuple(trial.number for trial in self.trials)
+
+    def __len__(self) -> int:
+        """How many trials are on the front."""
+        return len(self.rows)
+
+    def select(self, rule: Rule | str | None = None) -> Selection:
+        """Select one trial of the front.
+
+        Args:
+            rule: A rule, or its name for the rule's defaults. The default is
+                ``Tolerance(0.01)``: the least CO2e within 1 % of the best quality.
+
+        Raises:
+            EmptyStudyError: There is no completed, feasible trial.
+            NoModelMeetsCapsError: No trial meets the rule's caps.
+            OptionError: The rule is unknown, or wants an objective that the front has not.
+        """
+        if isinstance(rule, str):
+            rule = rule_by_name(rule)
+        chosen_by = rule or Tolerance()
+        if not self.rows:
+            raise EmptyStudyError(
+                f"The study {self.study_name!r} has no completed trial that meets its "
+                "constraints: there is nothing to select from. Run more trials."
+            )
+        losses = self.candidates.losses[list(self.rows)]
+        row = self.rows[chosen_by.choose(losses, self.objectives)]
+        return Selection(
+            trial=self.candidates.trials[row],
+            rule=chosen_by,
+            objectives=self._values(row),
+            study_name=self.study_name,
+        )
+
+    def to_dataframe(self, *, dominated: bool = False) -> pd.DataFrame:
+        """Give one row a trial: its number, objectives, quality, energy and hyperparameters.
+
+        Args:
+            dominated: Also the completed trials that are not on the front.
+
+        Returns:
+            Columns ``trial``, ``on_front``, one for each objective, ``quality``,
+            ``energy_kwh``, ``duration_s``, ``basis``, then ``param_...``; sorted by trial.
+        """
+        import pandas as pd
+
+        columns, records = self._table(dominated=dominated)
+        return pd.DataFrame(records, columns=columns)
+
+    def _table(self, *, dominated: bool) -> tuple[list[str], list[dict[str, Any]]]:
+        """Give the columns, and one record a trial, which lacks what the trial has not."""
+        front = set(self.rows)
+        rows = range(len(self.candidates.trials)) if dominated else self.rows
+        fixed = ["trial", "on_front", *self.objectives]
+        measured = [
+            name
+            for name in ("quality", "energy_kwh", "duration_s", "basis")
+            if name not in self.objectives
+        ]
+        records = [self._record(row, on_front=row in front) for row in rows]
+        params = sorted({key for record in records for key in record if key.startswith("param_")})
+        return [*fixed, *measured, *params], records
+
+    def _record(self, row: int, *, on_front: bool) -> dict[str, Any]:
+        trial = self.candidates.trials[row]
+        measurement = measurement_of(trial)
+        record: dict[str, Any] = {
+            "trial": trial.number,
+            "on_front": on_front,
+            "quality": trial.user_attrs.get(ATTRIBUTE, {}).get("quality"),
+        }
+        if measurement is not None:
+            record["energy_kwh"] = measurement.energy_kwh
+            record["duration_s"] = measurement.duration_s
+            record["basis"] = measurement.basis
+        record |= self._values(row)
+        return record | {f"param_{name}": value for name, value in trial.params.items()}
+
+    def _values(self, row: int) -> dict[str, float]:
+        """Give a trial's objectives by name, the number of parameters as a whole number."""
+        values = zip(self.objectives, self.candidates.losses[row].tolist(), strict=True)
+        return {
+            name: int(value) if name == "n_params" and value.is_integer() else value
+            for name, value in values
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the front as plain data, ready for JSON; None where there is no finite number."""
+        columns, records = self._table(dominated=False)
+        return {
+            "study": self.study_name,
+            "objectives": list(self.objectives),
+            "n_completed": len(self.candidates.trials),
+            "trials": [
+                {name: _finite_or_none(record.get(name)) for name in columns} for record in records
+            ],
+        }
+
+    def plot(self) -> go.Figure:
+        """Draw the front over the first two objectives, with Plotly.
+
+        The other completed trials are drawn behind, in grey; the size of a point shows the third
+        objective.
+        """
+        frame = self.to_dataframe(dominated=True)
+        return front_figure(frame, self.objectives, study_name=self.study_name)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the front to a file, at once or not at all.
+
+        Args:
+            path: Ends in ``.json``, ``.csv`` or ``.html`` (the plot, which needs no internet).
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            OptionError: The path ends otherwise.
+        """
+        target = Path(path)
+        if target.suffix == ".json":
+            text = json.dumps(self.to_dict(), indent=2)
+        elif target.suffix == ".csv":
+            text = self.to_dataframe(dominated=True).to_csv(index=False, lineterminator="\n")
+        elif target.suffix == ".html":
+            text = self.plot().to_html(include_plotlyjs=True)
+        else:
+            raise OptionError(
+                f"Cannot write {str(path)!r}: its name must end in .json, .csv or .html."
+            )
+        write_atomically(target, text)
+        return target
+
+
+def pareto_front(study: optuna.Study, objectives: Sequence[str] | None = None) -> ParetoFront:
+    """Extract the Pareto front of a study.
+
+    Over all objectives these are the trials of ``study.best_trials``: duplicates of a member
+    are members, and trials that violate a constraint are left out.
+
+    Args:
+        study: A study whose objectives are minimised.
+        objectives: Some of the study's objectives, to draw the front over those alone:
+            ``("quality_loss", "co2e_kg")`` compares trainings, ``("quality_loss", "n_params")``
+            inference, as in Douwes et al. 2021, figure 3. All unless given.
+
+    Raises:
+        StudyError: The study does not say what its objectives are, or maximises one.
+        OptionError: The study has no such objective.
+    """
+    candidates = read_candidates(study).restrict(objectives)
+    feasible = candidates.feasible.nonzero()[0]
+    on_front = pareto.non_dominated(candidates.losses[feasible])
+    return ParetoFront(candidates=candidates, rows=tuple(feasible[on_front].tolist()))
+
+
+def _finite_or_none(value: Any) -> Any:  # noqa: ANN401 - whatever a hyperparameter may be
+    """Leave out what JSON has no number for: an infinity or NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
