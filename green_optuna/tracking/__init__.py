@@ -1,0 +1,8 @@
+"""Who is told of each trial: MLflow, or a tracker of the user's own."""
+
+from green_optuna.tracking.memory import MemoryTracker
+from green_optuna.tracking.mlflow import MLflowTracker
+from green_optuna.tracking.study_log import StudyLog, log_front
+from green_optuna.tracking.tracker import Tracker
+
+__all__ = ["MLflowTracker", "MemoryTracker", "StudyLog", "Tracker", "log_front"]

@@ -1,0 +1,288 @@
+"""The MLflow tracker: one run a trial, under one run for its study.
+
+Only MLflow's client is used, with explicit run ids: its fluent functions keep a stack of runs
+a thread, and mix up trials that run side by side.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from green_optuna.errors import OptionError, TrackerError
+from green_optuna.tracking import mlflow_schema as schema
+from green_optuna.tracking.mlflow_store import Store
+from green_optuna.tracking.tracker import Tracker
+from green_optuna.urls import secrets_of, shown_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlflow.entities import Run
+
+    from green_optuna.front import ParetoFront
+    from green_optuna.record import StudyTerms, TrialRecord
+
+
+class MLflowTracker(Tracker):
+    """Logs each trial to MLflow: parameters, objectives, costs, reports and energy trace.
+
+    Args:
+        uri: A tracking URI, as ``mlflow.set_tracking_uri`` takes it. MLflow's current one
+            unless given: that of ``MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db``.
+        experiment: The name of an experiment, made if need be. That of
+            ``mlflow.set_experiment``, ``MLFLOW_EXPERIMENT_NAME`` or ``MLFLOW_EXPERIMENT_ID``
+            unless given, else ``green_optuna``.
+        activate: Whether ``mlflow.log_metric`` and autologging inside the user's function land
+            in the trial's run. While a trial runs, MLflow's tracking URI is then ``uri``, where
+            given, for the whole process. With threads (``n_jobs``), MLflow's autologging leaves
+            out a fit that begins while another one runs. Switch it off to open runs of your own
+            in the function.
+        flush_interval_s: How often to log a trial that is still running, in s; ``math.inf`` for
+            never. What that takes is part of the trial's measurement.
+        name: Names the tracker in ``TrialRecord.run_ids``; a second one in a study wants
+            another name.
+
+    Raises:
+        OptionError: ``flush_interval_s`` is not above 0.
+    """
+
+    def __init__(
+        self,
+        uri: str | None = None,
+        experiment: str | None = None,
+        *,
+        activate: bool = True,
+        flush_interval_s: float = 30.0,
+        name: str = "mlflow",
+    ) -> None:
+        if not flush_interval_s > 0:
+            raise OptionError(
+                f"flush_interval_s is {flush_interval_s!r}: give seconds above 0, or math.inf "
+                "for never."
+            )
+        self.uri = uri
+        self.experiment = experiment
+        self.flush_interval_s = flush_interval_s
+        self.name = name
+        self._activates = activate
+        self._lock = threading.Lock()
+        self._store: Store | None = None
+        self._pid = os.getpid()
+        self._open_runs: dict[str, _OpenRun] = {}
+        self._current_uri = _CurrentUri()
+
+    def __repr__(self) -> str:
+        """Show the options, the URI without its password."""
+        uri = None if self.uri is None else shown_url(self.uri)
+        return f"MLflowTracker(uri={uri!r}, experiment={self.experiment!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the options alone: another process makes its own client."""
+        options = (self.uri, self.experiment, self._activates, self.flush_interval_s, self.name)
+        return _rebuild, options
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown of the tracking URI."""
+        uri = self.uri or os.environ.get("MLFLOW_TRACKING_URI")
+        return secrets_of(uri) if uri else ()
+
+    def start_trial(self, trial: TrialRecord) -> str:
+        """Open the trial's run, under its study's run.
+
+        Raises:
+            TrackerError: The store is not there, or the experiment was deleted.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._open_run(trial)
+        except MlflowException:
+            # What we know of the store may be out of date: the experiment was deleted, or the
+            # server set up anew. To look again mends it, or says what is wrong.
+            return self._open_run(trial)
+
+    @contextlib.contextmanager
+    def activate(self, run_id: str) -> Iterator[None]:
+        """Make the run MLflow's active one in this thread."""
+        open_run = self._open_runs.get(run_id)
+        if not self._activates or open_run is None:
+            yield
+            return
+        import mlflow
+        from mlflow.tracking import fluent
+
+        with self._current_uri.set_to(open_run.uri):
+            # mlflow.start_run would query the run twice and refuse another experiment's.
+            stack = fluent._active_run_stack.get()  # type: ignore[no-untyped-call]
+            active = mlflow.ActiveRun(open_run.run)  # type: ignore[no-untyped-call]
+            stack.append(active)
+            try:
+                yield
+            except Exception as error:
+                if "is already active" in str(error) and str(error).startswith("Run with UUID"):
+                    error.add_note(
+                        "green_optuna made the trial's MLflow run the active one. Log into it, "
+                        "open yours with nested=True, or pass MLflowTracker(activate=False)."
+                    )
+                raise
+            finally:
+                if active in stack:
+                    stack.remove(active)
+
+    def log_progress(self, trial: TrialRecord) -> None:
+        """Log what has been added to the trace, the reports and the parameters."""
+        run_id = trial.run_ids.get(self.name)
+        if run_id is not None:
+            with self._connected() as store:
+                self._log(store, run_id, trial)
+
+    def finish_trial(self, trial: TrialRecord) -> None:
+        """Log the rest and end the run; opens it first if that has failed before.
+
+        Raises:
+            TrackerError: The store is not there.
+        """
+        run_id = trial.run_ids.get(self.name) or self.start_trial(trial)
+        try:
+            with self._connected() as store:
+                self._log(store, run_id, trial)
+                ended_at = time.time()
+                if trial.measurement is not None:
+                    ended_at = trial.started_at + trial.measurement.duration_s
+                    trace = schema.trace_csv(trial.measurement)
+                    store.client.log_text(run_id, trace, schema.TRACE_FILE)
+                store.end_run(run_id, schema.STATUS[trial.state], ended_at=ended_at)
+        finally:
+            self._open_runs.pop(run_id, None)
+
+    def log_front(self, front: ParetoFront) -> None:
+        """Log the front to the study's run: a note, a table, JSON and a plot.
+
+        Raises:
+            TrackerError: The study has no run, or the store is not there.
+        """
+        study_key = front.candidates.study_key
+        if study_key is None:
+            raise TrackerError(
+                f"The study {front.study_name!r} has no run in MLflow: no green_optuna "
+                "objective has run in it."
+            )
+        with self._connected() as store:
+            run_id = store.study_run(front.study_name, study_key)
+            for path, text in schema.front_artifacts(front).items():
+                store.client.log_text(run_id, text, path)
+            points = schema.study_points(front, at_s=time.time())
+            store.log(run_id, points, tags={"mlflow.note.content": schema.front_note(front)})
+
+    def end_study(self, study_name: str, terms: StudyTerms) -> None:
+        """End the study's run: this process has done its part."""
+        with self._connected() as store:
+            run_id = store.study_run(study_name, terms.key)
+            store.end_run(run_id, "FINISHED", ended_at=time.time())
+
+    def _open_run(self, trial: TrialRecord) -> str:
+        with self._connected() as store:
+            parent = store.study_run(trial.study_name, trial.terms.key)
+            tags = {"mlflow.parentRunId": parent, **schema.start_tags(trial)}
+            run = store.create_run(schema.run_name(trial), tags, started_at=trial.started_at)
+        run_id = str(run.info.run_id)
+        self._open_runs[run_id] = _OpenRun(run, store.uri)
+        return run_id
+
+    def _log(self, store: Store, run_id: str, trial: TrialRecord) -> None:
+        """Log what is known of a trial and has not been logged yet."""
+        sent = self._open_runs.get(run_id)
+        trace = schema.trace_points(trial, after=sent.step if sent else -1)
+        points = [
+            *schema.result_points(trial),
+            *schema.report_points(trial, since=sent.reports if sent else 0),
+            *trace,
+        ]
+        store.log(run_id, points, params=schema.params(trial), tags=schema.tags(trial))
+        if sent:
+            sent.reports = len(trial.reports)
+            sent.step = trace[-1].step if trace else sent.step
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Store]:
+        """Give this process's connection, once the store is known to be there.
+
+        Raises:
+            TrackerError: It is not.
+        """
+        store = self._own_store()
+        try:
+            store.check()
+            yield store
+        except Exception:
+            # Look everything up again the next time: it may have been set up anew.
+            with self._lock:
+                self._store = None
+            raise
+
+    def _own_store(self) -> Store:
+        with self._lock:
+            forked = self._pid != os.getpid()
+            if forked or self._store is None:
+                import mlflow
+
+                uri = self.uri or mlflow.get_tracking_uri()
+                self._store = Store.connect(uri, self.experiment, forked=forked)
+                self._pid = os.getpid()
+            return self._store
+
+
+@dataclass(slots=True)
+class _OpenRun:
+    """A run that is still open, where it is, and how much of its trial has been logged."""
+
+    run: Run
+    uri: str
+    step: int = -1
+    reports: int = 0
+
+
+class _CurrentUri:
+    """MLflow's tracking URI while trials run: set by the first, put back after the last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._changed = False
+        self._before: str | None = None
+
+    @contextlib.contextmanager
+    def set_to(self, uri: str) -> Iterator[None]:
+        import mlflow
+
+        with self._lock:
+            self._users += 1
+            if mlflow.get_tracking_uri() != uri:
+                if not self._changed:
+                    is_set = mlflow.is_tracking_uri_set()  # type: ignore[no-untyped-call]
+                    self._before = mlflow.get_tracking_uri() if is_set else None
+                    self._changed = True
+                mlflow.set_tracking_uri(uri)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0 and self._changed:
+                    self._changed = False
+                    # None unsets it, which the annotation of MLflow's function leaves out.
+                    mlflow.set_tracking_uri(self._before)  # type: ignore[arg-type]
+
+
+def _rebuild(
+    uri: str | None, experiment: str | None, activate: bool, flush_interval_s: float, name: str
+) -> MLflowTracker:
+    return MLflowTracker(
+        uri, experiment, activate=activate, flush_interval_s=flush_interval_s, name=name
+    )

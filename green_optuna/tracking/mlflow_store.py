@@ -1,0 +1,246 @@
+"""One process's connection to an MLflow store: its client, experiment, and the studies' runs."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import logging
+import os
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from green_optuna.errors import TrackerError
+from green_optuna.folders import host_lock
+from green_optuna.tracking import mlflow_schema as schema
+from green_optuna.tracking.mlflow_reach import DATABASE_PORTS, check_database, check_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment, Run
+
+DEFAULT_EXPERIMENT = "green_optuna"
+
+_CHATTY_LOGGERS = ("mlflow.store.db.utils", "alembic.runtime.migration")
+
+
+@dataclass(slots=True)
+class Store:
+    """What one process needs to log to one MLflow store; safe with threads.
+
+    Attributes:
+        uri: The tracking URI.
+        client: MLflow's client.
+        experiment_id: Where the runs go.
+        pid: The process that connected; no other may use the connection.
+    """
+
+    uri: str
+    client: MlflowClient
+    experiment_id: str
+    pid: int = field(default_factory=os.getpid)
+    _study_runs: dict[str, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def connect(cls, uri: str, experiment: str | None, *, forked: bool = False) -> Self:
+        """Connect to a store; its tables and the experiment are made if need be.
+
+        Args:
+            uri: The tracking URI.
+            experiment: The name of the experiment; what the environment says unless given.
+            forked: Whether this process inherited connections from the one that forked it.
+
+        Raises:
+            TrackerError: The store is not there, or the experiment was deleted.
+        """
+        from mlflow import MlflowClient
+
+        # Processes that make a store's tables at the same time break it.
+        with host_lock(uri), _quiet():
+            if _scheme(uri) in ("sqlite", *DATABASE_PORTS):
+                check_database(uri)
+            client = MlflowClient(uri)
+            if _scheme(uri) in ("http", "https"):
+                check_server(uri, client._tracking_client.store.get_host_creds)
+            engine = getattr(client._tracking_client.store, "engine", None)
+            if forked and engine is not None:
+                # MLflow keeps one pool a URI, and a database connection is not to be shared.
+                engine.dispose(close=False)
+            return cls(uri, client, _experiment_id(client, experiment))
+
+    def check(self) -> None:
+        """Hold that a server still answers.
+
+        Raises:
+            TrackerError: It does not.
+        """
+        if _scheme(self.uri) in ("http", "https"):
+            check_server(self.uri, self.client._tracking_client.store.get_host_creds)
+
+    def create_run(self, name: str, tags: Mapping[str, str], *, started_at: float) -> Run:
+        """Make a run.
+
+        Args:
+            name: Its name.
+            tags: Its tags; who runs what is added.
+            started_at: When it started, in s since the epoch.
+        """
+        return self.client.create_run(
+            self.experiment_id,
+            start_time=int(started_at * 1000),
+            run_name=schema.shorten(name, schema.MAX_KEY),
+            tags={**_origin_tags(), **tags},
+        )
+
+    def study_run(self, study_name: str, study_key: str) -> str:
+        """Give the id of a study's run; whoever asks first makes it."""
+        with self._lock:
+            if study_key not in self._study_runs:
+                # The workers of one host wait for each other; those of other hosts may make
+                # another run at the same time, and all then agree on the earliest.
+                with host_lock(f"{self.uri} {study_key}"):
+                    self._study_runs[study_key] = self._find_study_run(
+                        study_key
+                    ) or self._make_study_run(study_name, study_key)
+            return self._study_runs[study_key]
+
+    def log(
+        self,
+        run_id: str,
+        points: Iterable[schema.Point],
+        *,
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Log to a run, in one request where MLflow's limits allow it."""
+        from mlflow.entities import Metric, Param, RunTag
+        from mlflow.exceptions import MlflowException
+
+        metrics = [Metric(p.key, p.value, p.timestamp_ms, p.step) for p in points]
+        run_tags = [RunTag(key, value) for key, value in (tags or {}).items()]
+        run_params = [Param(key, value) for key, value in (params or {}).items()]
+        try:
+            self.client.log_batch(run_id, metrics=metrics, params=run_params, tags=run_tags)
+        except MlflowException as error:
+            if not params or error.error_code != "INVALID_PARAMETER_VALUE":
+                raise
+            settled = self._beside_what_is_there(run_id, params)
+            if settled == params:
+                raise
+            run_params = [Param(key, value) for key, value in settled.items()]
+            self.client.log_batch(run_id, metrics=metrics, params=run_params, tags=run_tags)
+
+    def end_run(self, run_id: str, status: str, *, ended_at: float) -> None:
+        """End a run.
+
+        Args:
+            run_id: The run.
+            status: How it ended, in MLflow's terms.
+            ended_at: When, in s since the epoch.
+        """
+        from mlflow.entities import RunStatus
+
+        # The client's set_terminated prints two lines a run on standard output where the store
+        # is a server, and asks it for the run to do so.
+        self.client._tracking_client.store.update_run_info(
+            run_id, RunStatus.from_string(status), int(ended_at * 1000), None
+        )
+
+    def _beside_what_is_there(self, run_id: str, params: Mapping[str, str]) -> dict[str, str]:
+        """Rename the parameters to which the run has given other values.
+
+        The user's function, or autologging, may log a parameter of the same name, and MLflow
+        then refuses all that comes with ours: theirs stays, and ours is logged beside it.
+        """
+        there = self.client.get_run(run_id).data.params
+        return {
+            key if there.get(key, value) == value else schema.key_for(f"optuna/{key}"): value
+            for key, value in params.items()
+        }
+
+    def _find_study_run(self, study_key: str) -> str | None:
+        runs = self.client.search_runs(
+            [self.experiment_id],
+            filter_string=(
+                f"tags.`{schema.STUDY_KEY_TAG}` = '{study_key}' "
+                f"AND tags.`{schema.ROLE_TAG}` = 'study'"
+            ),
+            order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
+            max_results=1,
+        )
+        return str(runs[0].info.run_id) if runs else None
+
+    def _make_study_run(self, study_name: str, study_key: str) -> str:
+        tags = {schema.STUDY_KEY_TAG: study_key, schema.ROLE_TAG: "study"}
+        made = self.create_run(f"study: {study_name}", tags, started_at=time.time())
+        earliest = self._find_study_run(study_key)
+        if earliest is not None and earliest != made.info.run_id:
+            self.client.delete_run(made.info.run_id)
+            return earliest
+        return str(made.info.run_id)
+
+
+def _scheme(uri: str) -> str:
+    """Give the protocol of a URI, without a database's driver."""
+    return uri.partition("://")[0].partition("+")[0].lower() if "://" in uri else ""
+
+
+def _experiment_id(client: MlflowClient, name: str | None) -> str:
+    """Find or make the experiment.
+
+    Raises:
+        TrackerError: It was deleted.
+    """
+    from mlflow.exceptions import MlflowException
+
+    # mlflow.set_experiment sets MLFLOW_EXPERIMENT_ID.
+    found: Experiment | None
+    if name is None and (given := os.environ.get("MLFLOW_EXPERIMENT_ID")):
+        found = client.get_experiment(given)
+    else:
+        name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            try:
+                return str(client.create_experiment(name))
+            except MlflowException:
+                # A worker on another host made it meanwhile; anything else shows below.
+                found = client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+    if found.lifecycle_stage == "deleted":
+        raise TrackerError(
+            f"The MLflow experiment {found.name!r} was deleted: restore it with "
+            f"`mlflow experiments restore -x {found.experiment_id}`, or pass "
+            "MLflowTracker(experiment=...) with another name."
+        )
+    return str(found.experiment_id)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MLflow from telling, line by line, how it makes or upgrades its tables."""
+    loggers = [logging.getLogger(name) for name in _CHATTY_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(max(logger.getEffectiveLevel(), logging.WARNING))
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _origin_tags() -> dict[str, str]:
+    """Say who runs what, as MLflow's own runs do."""
+    tags = {"mlflow.source.type": "LOCAL", "mlflow.source.name": Path(sys.argv[0]).name}
+    # A container may run as a user that has no name.
+    with contextlib.suppress(OSError, KeyError):
+        tags["mlflow.user"] = getpass.getuser()
+    return tags

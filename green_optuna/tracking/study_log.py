@@ -1,0 +1,253 @@
+"""All that trackers are told of one study in this process, and what happens when one fails."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import math
+import multiprocessing.util
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from green_optuna.errors import OptionError, StudyError
+from green_optuna.front import pareto_front
+from green_optuna.record import read_terms
+from green_optuna.tracking import spool
+from green_optuna.urls import shown_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+
+    import optuna
+
+    from green_optuna.record import StudyTerms, TrialRecord
+    from green_optuna.tracking.tracker import Tracker
+
+_logger = logging.getLogger("green_optuna")
+
+FRONT_INTERVAL_S = 30.0
+
+
+class StudyLog:
+    """Passes on to the trackers what happens in a study; their trouble never costs a trial.
+
+    The study's front is passed on after a trial that changed it, at most every 30 s, and when
+    the process ends.
+
+    Args:
+        study: The study.
+        terms: Its terms.
+        trackers: Who is told.
+        front_interval_s: The least time between two fronts, in s.
+
+    Raises:
+        OptionError: Two trackers have the same name.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        terms: StudyTerms,
+        trackers: Sequence[Tracker],
+        *,
+        front_interval_s: float = FRONT_INTERVAL_S,
+    ) -> None:
+        names = [tracker.name for tracker in trackers]
+        if len(set(names)) < len(names):
+            raise OptionError(
+                f"The trackers are named {names}: give each a name of its own, as in "
+                'MLflowTracker(name="team").'
+            )
+        self._study = study
+        self._terms = terms
+        self._trackers = tuple(trackers)
+        self._warned: set[str] = set()
+        self._lock = threading.Lock()
+        self._front_interval_s = front_interval_s
+        self._front_at_s = time.monotonic()
+        self._front: tuple[int, ...] = ()
+        self._any_trial = False
+        self._ended = False
+        self._pid = os.getpid()
+        if self._trackers:
+            atexit.register(self._end)
+            # A process of multiprocessing's that was forked leaves without atexit.
+            multiprocessing.util.Finalize(None, self._end, exitpriority=0)
+
+    @property
+    def flush_interval_s(self) -> float | None:
+        """How often a running trial shall be passed on, in s; None for never."""
+        least_s = min((one.flush_interval_s for one in self._trackers), default=math.inf)
+        return least_s if math.isfinite(least_s) else None
+
+    def start(self, trial: TrialRecord) -> dict[str, str]:
+        """Tell that a trial starts; give the run that each tracker opened for it."""
+        runs = {}
+        for tracker in self._trackers:
+            with self._tolerated(tracker):
+                run_id = tracker.start_trial(trial)
+                if run_id is not None:
+                    runs[tracker.name] = run_id
+        return runs
+
+    @contextlib.contextmanager
+    def activated(self, trial: TrialRecord) -> Iterator[None]:
+        """Make the trial's runs the current ones in this thread."""
+        entered: list[tuple[Tracker, AbstractContextManager[None]]] = []
+        for tracker in self._trackers:
+            run_id = trial.run_ids.get(tracker.name)
+            if run_id is not None:
+                with self._tolerated(tracker):
+                    context = tracker.activate(run_id)
+                    context.__enter__()
+                    entered.append((tracker, context))
+        try:
+            yield
+        finally:
+            # Each learns of the function's exception, and none can swallow or replace it.
+            raised = sys.exc_info()
+            for tracker, context in reversed(entered):
+                with self._tolerated(tracker):
+                    _leave(context, raised)
+
+    def progress(self, trial: TrialRecord) -> None:
+        """Tell what is known of a trial that runs."""
+        for tracker in self._trackers:
+            with self._tolerated(tracker):
+                tracker.log_progress(trial)
+
+    def finish(self, trial: TrialRecord) -> None:
+        """Tell how a trial ended; what a tracker cannot take is kept on disk."""
+        self._any_trial = True
+        for tracker in self._trackers:
+            try:
+                tracker.finish_trial(trial)
+            except Exception as error:
+                self._warn_once(tracker, error)
+                self._keep(tracker, trial)
+
+    def completed(self) -> None:
+        """Pass on the front if a trial has changed it and the last time is 30 s ago.
+
+        The trial that has just ended is not in the storage yet: it counts the next time.
+        """
+        if not self._trackers:
+            return
+        with self._lock:
+            if time.monotonic() - self._front_at_s < self._front_interval_s:
+                return
+            self._front_at_s = time.monotonic()
+        self._pass_on_front()
+
+    def _pass_on_front(self, *, changed_only: bool = True) -> None:
+        try:
+            front = pareto_front(self._study)
+        except Exception as error:
+            # The storage may be gone (a temporary folder, a server): nothing depends on it.
+            _logger.warning("The Pareto front was not passed on: %s", shown_text(repr(error)))
+            return
+        if changed_only and front.numbers == self._front:
+            return
+        self._front = front.numbers
+        for tracker in self._trackers:
+            with self._tolerated(tracker):
+                tracker.log_front(front)
+
+    def _end(self) -> None:
+        """Pass on the last front as the process ends."""
+        if os.getpid() != self._pid or self._ended:
+            return
+        self._ended = True
+        if self._any_trial:
+            # The front may be as it was, and what the study has spent is not.
+            self._pass_on_front(changed_only=False)
+        for tracker in self._trackers:
+            with self._tolerated(tracker):
+                tracker.end_study(self._study.study_name, self._terms)
+
+    @contextlib.contextmanager
+    def _tolerated(self, tracker: Tracker) -> Iterator[None]:
+        """Let a tracker fail: whatever it raises, the trial goes on."""
+        try:
+            yield
+        except Exception as error:
+            self._warn_once(tracker, error)
+
+    def _warn_once(self, tracker: Tracker, error: Exception) -> None:
+        with self._lock:
+            if tracker.name in self._warned:
+                return
+            self._warned.add(tracker.name)
+        # Logged rather than warned: where warnings are errors, this would cost the trial.
+        said = f"{tracker!r} failed and will not be mentioned again ({type(error).__name__})"
+        _logger.warning(
+            "%s: %s The trials go on, and the records that it does not take are kept in %s.",
+            _shown(tracker, said),
+            _shown(tracker, _sentence(str(error))),
+            self._spool_path(),
+        )
+
+    def _keep(self, tracker: Tracker, trial: TrialRecord) -> None:
+        try:
+            spool.keep(tracker.name, trial)
+        except Exception as error:
+            # Whatever it is: the user's attributes may hold what JSON does not.
+            _logger.warning(
+                "The record of trial %d for the tracker %r could not be kept on disk: %s",
+                trial.number,
+                tracker.name,
+                shown_text(repr(error)),
+            )
+
+    def _spool_path(self) -> str:
+        try:
+            return str(spool.path(self._terms))
+        except (OSError, OptionError) as error:
+            return f"no file: {error}"
+
+
+def _leave(
+    context: AbstractContextManager[None],
+    raised: tuple[type[BaseException] | None, BaseException | None, TracebackType | None],
+) -> None:
+    """Leave a context whose exception goes on in any case."""
+    try:
+        context.__exit__(*raised)
+    except BaseException as error:
+        if error is not raised[1]:
+            raise
+
+
+def _shown(tracker: Tracker, said: str) -> str:
+    """Give a text without the tracker's password."""
+    return shown_text(said, getattr(tracker, "secrets", ()))
+
+
+def _sentence(said: str) -> str:
+    return said if said.endswith((".", "!", "?")) else f"{said}."
+
+
+def log_front(study: optuna.Study, trackers: Sequence[Tracker]) -> None:
+    """Pass a study's Pareto front on to trackers now.
+
+    Args:
+        study: A study in which a green_optuna objective has run.
+        trackers: Who is told. What they raise is raised here.
+
+    Raises:
+        StudyError: No green_optuna objective has run in the study.
+    """
+    if read_terms(study) is None:
+        raise StudyError(
+            f"No green_optuna objective has run in the study {study.study_name!r}: it has no "
+            "runs to log a front beside."
+        )
+    front = pareto_front(study)
+    for tracker in trackers:
+        tracker.log_front(front)

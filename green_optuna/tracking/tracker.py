@@ -1,0 +1,70 @@
+"""What a tracker must do to be told of each trial."""
+
+# ruff: noqa: ARG002 - what a method does not use here, a subclass does
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from green_optuna.front import ParetoFront
+    from green_optuna.record import StudyTerms, TrialRecord
+
+
+class Tracker(Protocol):
+    """Someone who is told of each trial: MLflow, say, or a class of the user's own.
+
+    Subclass it and write :meth:`finish_trial`; the other methods do nothing unless written.
+    All of them are called outside the measured window but :meth:`log_progress`. They may be
+    called from several threads at once, each time for another trial. What they raise never
+    costs a trial: the user is warned once and the record is kept on disk.
+
+    Attributes:
+        name: Names the tracker in ``TrialRecord.run_ids`` and in warnings; each of a study's
+            trackers has its own.
+        flush_interval_s: How often :meth:`log_progress` is called while a trial runs, in s;
+            the shortest among a study's trackers counts for all, and ``math.inf`` is never.
+    """
+
+    name: str
+    flush_interval_s: float = 30.0
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown when the tracker fails, such as a password in its address."""
+        return ()
+
+    # A bare return tells a type checker that a subclass need not write the method.
+
+    def start_trial(self, trial: TrialRecord) -> str | None:
+        """Open a run for a trial that is about to start; give its id.
+
+        Args:
+            trial: The trial, without parameters, measurement or reports yet.
+        """
+        return None
+
+    def activate(self, run_id: str) -> AbstractContextManager[None]:
+        """Make the trial's run the current one for the user's function, in its thread."""
+        return contextlib.nullcontext()
+
+    def log_progress(self, trial: TrialRecord) -> None:
+        """Take what is known of a trial that runs; called from a thread of its own."""
+        return
+
+    def finish_trial(self, trial: TrialRecord) -> None:
+        """Take all there is to know of a trial that has ended, however it did.
+
+        ``trial.run_ids`` lacks this tracker's run if :meth:`start_trial` failed.
+        """
+
+    def log_front(self, front: ParetoFront) -> None:
+        """Take the study's front, which has changed."""
+        return
+
+    def end_study(self, study_name: str, terms: StudyTerms) -> None:
+        """Learn that this process has done its part in a study: it exits."""
+        return

@@ -1,0 +1,93 @@
+"""What a tracker could not take is kept on disk, whole."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from typing import TYPE_CHECKING, Any
+
+import green_optuna as go
+from green_optuna.record import measurement_from_dict
+from green_optuna.tracking import spool
+
+from .records import TERMS, make_measurement, make_record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def refuse_constant(name: str) -> float:
+    """Fail on NaN and infinities, which are not JSON."""
+    raise AssertionError(f"{name} is not JSON")
+
+
+def kept() -> list[dict[str, Any]]:
+    """Give the lines of the spool, read as strict JSON."""
+    lines = spool.path(TERMS).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line, parse_constant=refuse_constant) for line in lines]
+
+
+def test_a_record_is_kept_with_its_whole_trace(tmp_path: Path) -> None:
+    """One line holds the tracker, the trial and every point of its trace, exactly."""
+    measurement = make_measurement([0.1, 0.2, 0.30000000000000004], cpu_w=[1.0, 2.0, 3.0])
+    record = make_record(
+        state="complete",
+        params={"lr": 0.1, "kind": "größe"},
+        run_ids={"mlflow": "abc"},
+        measurement=measurement,
+        quality=0.75,
+        n_params=10,
+        objectives={"quality_loss": 0.25},
+        reports=(go.Report(0, 0.5, energy_kwh=1e-9, t_s=0.1),),
+        live_flushes=2,
+    )
+    spool.keep("mlflow", record)
+    (line,) = kept()
+    trial = line["trial"]
+    assert line["tracker"] == "mlflow"
+    assert go.StudyTerms.from_dict(trial["terms"]) == TERMS
+    assert trial["terms"]["key"] == TERMS.key
+    said = ("study_name", "number", "state", "started_at", "live_flushes", "error")
+    assert {name: trial[name] for name in said} == {name: getattr(record, name) for name in said}
+    assert trial["params"] == record.params
+    assert trial["run_ids"] == record.run_ids
+    assert trial["objectives"] == record.objectives
+    assert trial["reports"] == [[0, 0.5, 1e-9, 0.1]]
+    assert [tuple(row) for row in trial["trace"]] == list(measurement.trace.rows())
+    assert measurement_from_dict(trial).energy == measurement.energy
+    assert spool.path(TERMS).is_relative_to(tmp_path / "state")
+
+
+def test_a_record_without_a_measurement_or_with_a_missing_quality_is_json_too() -> None:
+    """NaN becomes null, and what was not measured is left out."""
+    report = go.Report(3, math.nan, energy_kwh=0.0, t_s=0.1)
+    spool.keep("mlflow", make_record(state="failed", error="ValueError: no", reports=(report,)))
+    trial = kept()[0]["trial"]
+    assert trial["reports"] == [[3, None, 0.0, 0.1]]
+    assert "trace" not in trial
+    assert trial["error"] == "ValueError: no"
+
+
+def test_attributes_that_json_does_not_know_are_kept_as_text() -> None:
+    """The user may attach what an in-memory study takes."""
+    spool.keep("mlflow", make_record(user_attrs={"where": {1, 2}}))
+    assert kept()[0]["trial"]["user_attrs"] == {"where": "{1, 2}"}
+
+
+def test_records_kept_at_the_same_time_do_not_mix() -> None:
+    """Each line is one record."""
+    measurement = make_measurement(list(range(1, 500)), cpu_w=[1.0] * 499)
+
+    def keep_five(thread: int) -> None:
+        for i in range(5):
+            spool.keep("mlflow", make_record(number=10 * thread + i, measurement=measurement))
+
+    threads = [threading.Thread(target=keep_five, args=(thread,)) for thread in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    numbers = [line["trial"]["number"] for line in kept()]
+    assert sorted(numbers) == [10 * thread + i for thread in range(4) for i in range(5)]
+    assert {len(line["trial"]["trace"]) for line in kept()} == {499}
