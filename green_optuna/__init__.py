@@ -1,0 +1,94 @@
+"""Hyperparameter search that measures what each trial costs the climate.
+
+``green_objective`` makes an Optuna objective return ``(1 - quality, CO2e in kg, parameters)``
+from the measured run; ``pareto_front`` and its ``select`` choose among the trials.
+"""
+
+from green_optuna.carbon import Grid
+from green_optuna.energy import (
+    ComponentEnergy,
+    Measurement,
+    Meter,
+    MeterOptions,
+    ReplayMeter,
+    Source,
+    Trace,
+)
+from green_optuna.errors import (
+    DirectionsError,
+    EmptyStudyError,
+    GreenOptunaError,
+    GridError,
+    MeterError,
+    MissingPackageError,
+    ModelError,
+    NoModelMeetsCapsError,
+    ObjectiveError,
+    OptionError,
+    QualityError,
+    StudyError,
+    TermsError,
+    TrackerError,
+)
+from green_optuna.front import ParetoFront, Selection, pareto_front
+from green_optuna.models import ParameterCount, count_parameters
+from green_optuna.objective import GreenObjective, ObjectiveOptions, green_objective
+from green_optuna.quality import QualityBounds
+from green_optuna.record import Report, TrialRecord
+from green_optuna.rules import BestQuality, Knee, MinCO2e, Rule, Tolerance
+from green_optuna.study import create_study, load_study
+from green_optuna.terms import StudyTerms
+from green_optuna.tracking import MemoryTracker, MLflowTracker, Tracker, log_front
+from green_optuna.trial import GreenTrial
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BestQuality",
+    "ComponentEnergy",
+    "DirectionsError",
+    "EmptyStudyError",
+    "GreenObjective",
+    "GreenOptunaError",
+    "GreenTrial",
+    "Grid",
+    "GridError",
+    "Knee",
+    "MLflowTracker",
+    "Measurement",
+    "MemoryTracker",
+    "Meter",
+    "MeterError",
+    "MeterOptions",
+    "MinCO2e",
+    "MissingPackageError",
+    "ModelError",
+    "NoModelMeetsCapsError",
+    "ObjectiveError",
+    "ObjectiveOptions",
+    "OptionError",
+    "ParameterCount",
+    "ParetoFront",
+    "QualityBounds",
+    "QualityError",
+    "ReplayMeter",
+    "Report",
+    "Rule",
+    "Selection",
+    "Source",
+    "StudyError",
+    "StudyTerms",
+    "TermsError",
+    "Tolerance",
+    "Trace",
+    "Tracker",
+    "TrackerError",
+    "TrialRecord",
+    "__version__",
+    "count_parameters",
+    "create_study",
+    "green_objective",
+    "load_study",
+    "log_front",
+    "pareto_front",
+]

@@ -1,0 +1,278 @@
+"""The decorator: an ordinary Optuna objective becomes one whose costs are measured."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import os
+import sys
+import threading
+import types
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, overload
+
+import optuna
+
+from green_optuna.carbon import Grid, resolve_grid
+from green_optuna.energy import Meter, MeterOptions
+from green_optuna.errors import ObjectiveError, OptionError
+from green_optuna.outcome import as_count, read_outcome
+from green_optuna.quality import QualityBounds
+from green_optuna.session import Session, TrialRun
+from green_optuna.terms import DEFAULT_OBJECTIVES, StudyTerms, check_objectives
+from green_optuna.tracking import MLflowTracker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from green_optuna.outcome import NParams
+    from green_optuna.tracking import Tracker
+    from green_optuna.trial import GreenTrial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveOptions:
+    """What :func:`green_objective` was asked for.
+
+    Attributes:
+        grid: Where the electricity comes from; None for what the environment says at the
+            first trial.
+        meter: How energy is measured.
+        trackers: Who is told of each trial.
+        objectives: What the objective returns, in order.
+        quality_bounds: How a quality becomes a loss.
+        n_params: A count, a function that gives one, or which of the model's parameters count.
+    """
+
+    grid: Grid | None = None
+    meter: MeterOptions | Meter = field(default_factory=MeterOptions)
+    trackers: tuple[Tracker, ...] = ()
+    objectives: tuple[str, ...] = DEFAULT_OBJECTIVES
+    quality_bounds: QualityBounds = field(default_factory=QualityBounds)
+    n_params: NParams = "total"
+
+    def __post_init__(self) -> None:
+        """Check the count, which no other object checks.
+
+        Raises:
+            OptionError: ``n_params`` is none of what it can be.
+        """
+        given: object = self.n_params
+        count = as_count(given)
+        if count is not None:
+            object.__setattr__(self, "n_params", count)
+        elif not (callable(given) or (isinstance(given, str) and given in ("total", "trainable"))):
+            raise OptionError(
+                f"n_params is {given!r}: give a count, a function of the trial that returns "
+                'one, "total" or "trainable".'
+            )
+
+
+class GreenObjective:
+    """A decorated objective: call it with a trial and it returns the measured objectives.
+
+    Made by :func:`green_objective`. It pickles: by name where its function can be imported,
+    else by value with cloudpickle. What a process keeps for it (meter, connections) stays in
+    that process.
+
+    Attributes:
+        function: The user's function.
+        options: What the decorator was asked for.
+    """
+
+    def __init__(self, function: Callable[..., object], options: ObjectiveOptions) -> None:
+        # First, for it also copies the function's attributes, whatever they are called.
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.options = options
+        self._sessions: dict[tuple[int, int, int], Session] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        """Name the function."""
+        return f"<green objective {getattr(self.function, '__qualname__', self.function)!r}>"
+
+    def __get__(
+        self, instance: object, owner: type | None = None
+    ) -> GreenObjective | types.MethodType:
+        """Bind to an instance, as functions do: a method can be decorated."""
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __call__(self, *args: object, **kwargs: object) -> tuple[float, ...]:
+        """Run the user's function, measured.
+
+        Args:
+            args: What the function takes; one of them is the ``optuna.Trial``.
+            kwargs: What else the function takes.
+
+        Returns:
+            The objectives, in the order of ``options.objectives``.
+
+        Raises:
+            ObjectiveError: What the function returned cannot be made into objectives.
+            StudyError: The study does not fit.
+            GridError: Nobody said where the electricity comes from.
+            MeterError: The energy could not be measured.
+        """
+        trial = _find_trial((*args, *kwargs.values()))
+        run = TrialRun(self._session(trial), trial)
+
+        def measured(green: GreenTrial) -> object:
+            return self.function(
+                *(green if argument is trial else argument for argument in args),
+                **{name: green if given is trial else given for name, given in kwargs.items()},
+            )
+
+        try:
+            returned = run.call(measured)
+            outcome = read_outcome(
+                returned,
+                trial=run.trial,
+                measurement=run.measurement,
+                objectives=self.options.objectives,
+                bounds=self.options.quality_bounds,
+                n_params=self.options.n_params,
+            )
+        except BaseException as error:
+            run.end_after(error)
+            raise
+        run.complete(outcome)
+        return tuple(outcome.objectives.values())
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Pickle by name where that leads back here, else by value."""
+        module = sys.modules.get(self.function.__module__ or "")
+        name = getattr(self.function, "__qualname__", "")
+        # What a script or a notebook defines cannot be imported by another process.
+        if module is not None and module.__name__ != "__main__" and "<locals>" not in name:
+            try:
+                if operator.attrgetter(name)(module) is self:
+                    return name
+            except AttributeError:
+                pass
+        import cloudpickle
+
+        return _rebuild, (cloudpickle.dumps(self.function), self.options)
+
+    def _session(self, trial: optuna.Trial) -> Session:
+        study = trial.study
+        # The id, since another study may bear the name of one that was deleted.
+        key = (os.getpid(), id(trial.storage), study._study_id)
+        with self._lock:
+            if key not in self._sessions:
+                options = self.options
+                self._sessions[key] = Session(
+                    study,
+                    terms=StudyTerms(
+                        objectives=options.objectives,
+                        quality_bounds=options.quality_bounds,
+                        grid=options.grid or Grid.from_environment(),
+                    ),
+                    meter=options.meter,
+                    trackers=options.trackers,
+                )
+            return self._sessions[key]
+
+
+@overload
+def green_objective(function: Callable[..., object], /) -> GreenObjective: ...
+@overload
+def green_objective(
+    *,
+    country: str | None = None,
+    grid: Grid | None = None,
+    meter: MeterOptions | Meter | None = None,
+    trackers: Sequence[Tracker] | None = None,
+    objectives: Sequence[str] = DEFAULT_OBJECTIVES,
+    quality_bounds: tuple[float, float] | QualityBounds = (0.0, 1.0),
+    n_params: NParams = "total",
+) -> Callable[[Callable[..., object]], GreenObjective]: ...
+def green_objective(
+    function: Callable[..., object] | None = None,
+    /,
+    *,
+    country: str | None = None,
+    grid: Grid | None = None,
+    meter: MeterOptions | Meter | None = None,
+    trackers: Sequence[Tracker] | None = None,
+    objectives: Sequence[str] = DEFAULT_OBJECTIVES,
+    quality_bounds: tuple[float, float] | QualityBounds = (0.0, 1.0),
+    n_params: NParams = "total",
+) -> GreenObjective | Callable[[Callable[..., object]], GreenObjective]:
+    """Decorate an Optuna objective: it returns ``(1 - quality, CO2e in kg, parameters)``.
+
+    The function stays as it is but for what it returns: ``(quality, model)``, or ``(quality,
+    n_params)``, or the quality alone after ``trial.watch(model)`` or with ``n_params=``. The
+    energy of each call is measured, whatever its end; ``trial.report`` and
+    ``trial.should_prune`` work though the study has several objectives.
+
+    Args:
+        function: The objective, where the decorator stands bare: ``@green_objective``.
+        country: Where the electricity comes from, as an ISO 3166 code ("FRA"): short for
+            ``grid=Grid(country=...)``. Without either, the environment variables
+            ``GREEN_OPTUNA_COUNTRY`` or ``GREEN_OPTUNA_CARBON_INTENSITY_G_PER_KWH`` say.
+        grid: The carbon intensity in g/kWh, with its source, and the PUE.
+        meter: How CodeCarbon measures, or a meter of your own.
+        trackers: Who is told of each trial: one ``MLflowTracker()`` unless given, none for
+            ``[]``.
+        objectives: What is returned, in order, of "quality_loss", "co2e_kg" (kg), "n_params",
+            "energy_kwh" (kWh) and "duration_s" (s).
+        quality_bounds: The worst and the best quality there can be; ``(0, 1)`` makes the loss
+            ``1 - quality``. A worst above the best means that lower is better.
+        n_params: The number of parameters, or a function of the trial that gives it; or which
+            of the model's parameters count, "total" or "trainable".
+
+    Returns:
+        The decorated objective, for ``study.optimize`` or for calls of your own.
+
+    Raises:
+        OptionError: An option cannot be used.
+        GridError: The place is unknown, or the intensity or the PUE impossible.
+
+    Example:
+        ::
+
+            @green_objective(country="FRA")
+            def objective(trial):
+                model = Net(width=trial.suggest_int("width", 8, 256, log=True))
+                return train(model), model
+    """
+    options = ObjectiveOptions(
+        grid=None if country is None and grid is None else resolve_grid(country=country, grid=grid),
+        meter=MeterOptions() if meter is None else meter,
+        trackers=(MLflowTracker(),) if trackers is None else tuple(trackers),
+        objectives=check_objectives(objectives),
+        quality_bounds=QualityBounds.of(quality_bounds),
+        n_params=n_params,
+    )
+    if function is None:
+        return lambda decorated: _decorate(decorated, options)
+    return _decorate(function, options)
+
+
+def _decorate(function: Callable[..., object], options: ObjectiveOptions) -> GreenObjective:
+    if not callable(function):
+        raise OptionError(
+            f"green_objective decorates a function, not {function!r}: pass its options by name, "
+            'as in green_objective(country="FRA").'
+        )
+    return GreenObjective(function, options)
+
+
+def _rebuild(function: bytes, options: ObjectiveOptions) -> GreenObjective:
+    """Undo :meth:`GreenObjective.__reduce__`."""
+    import cloudpickle
+
+    return GreenObjective(cloudpickle.loads(function), options)
+
+
+def _find_trial(arguments: Sequence[object]) -> optuna.Trial:
+    """Find the trial among the arguments of an objective."""
+    for argument in arguments:
+        if isinstance(argument, optuna.Trial):
+            return argument
+    raise ObjectiveError(
+        f"A green objective is called with an optuna.Trial, from study.optimize or study.ask, "
+        f"and got {[type(argument).__name__ for argument in arguments]}. To run given parameters, "
+        "use study.enqueue_trial(params)."
+    )

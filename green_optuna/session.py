@@ -1,0 +1,307 @@
+"""How a process runs the trials of one study: it measures each, keeps it, and tells of it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import platform
+import threading
+import time
+import traceback
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import optuna
+
+from green_optuna.energy import sampler_for
+from green_optuna.errors import MeterError
+from green_optuna.folders import host_lock
+from green_optuna.record import REPORTS_ATTRIBUTE, TrialRecord
+from green_optuna.terms import (
+    ATTRIBUTE,
+    VERSION,
+    StudyTerms,
+    check_directions,
+    check_metric_names,
+    read_terms,
+)
+from green_optuna.tracking import StudyLog
+from green_optuna.trial import GreenTrial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from green_optuna.energy import Measurement, Meter, MeterOptions, Window
+    from green_optuna.outcome import Outcome
+    from green_optuna.tracking import Tracker
+
+_logger = logging.getLogger("green_optuna")
+
+# How long a worker that writes a study's terms waits before it reads them back: a worker on
+# another host that wrote at the same moment has then written too, and both read the same.
+SETTLE_S = 0.2
+
+
+class Session:
+    """What one process keeps for the trials of one study.
+
+    Args:
+        study: The study.
+        terms: The terms on which this process would measure.
+        meter: How it measures.
+        trackers: Who is told.
+
+    Raises:
+        DirectionsError: The study's directions do not fit the objectives.
+        TermsError: The study was made on other terms, or for other objectives.
+        MeterError: The meter cannot be started or read.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        *,
+        terms: StudyTerms,
+        meter: MeterOptions | Meter,
+        trackers: Sequence[Tracker],
+    ) -> None:
+        check_directions(study, terms.objectives)
+        check_metric_names(study, terms.objectives)
+        _warn_of_ignored_pruner(study)
+        self.study_name = study.study_name
+        self.sampler = sampler_for(meter)
+        # Before the first window, for the meter knows its sources only then.
+        self.sampler.start()
+        sources = {name: source.name for name, source in self.sampler.meter.sources.items()}
+        here = replace(terms, host=platform.node(), sources=sources)
+        self.terms = _settle_terms(study, here)
+        _warn_of_other_measuring(study, here, self.terms)
+        self.log = StudyLog(study, self.terms, trackers)
+
+
+class TrialRun:
+    """One trial on its way: opened in the trackers, measured, kept, told of.
+
+    Args:
+        session: Of the trial's study.
+        trial: The trial that Optuna made.
+    """
+
+    def __init__(self, session: Session, trial: optuna.Trial) -> None:
+        self._session = session
+        self._trial = trial
+        self._window: Window | None = None
+        self._flushes = 0
+        self.trial = GreenTrial(trial, bounds=session.terms.quality_bounds, spent=self._spent)
+        # The trackers come before the window: the network is not the trial's.
+        record = TrialRecord(
+            study_name=session.study_name,
+            terms=session.terms,
+            number=trial.number,
+            started_at=time.time(),
+        )
+        self._record = replace(record, run_ids=session.log.start(record))
+        trial.set_user_attr(ATTRIBUTE, self._start_attribute())
+
+    @property
+    def measurement(self) -> Measurement:
+        """What the trial cost.
+
+        Raises:
+            MeterError: It has not been measured, or the meter saw no energy at all.
+        """
+        measurement = self._record.measurement
+        if measurement is None:
+            raise MeterError(f"Trial {self._record.number} has not been measured.")
+        if measurement.energy_kwh <= 0:
+            raise MeterError(
+                f"The meter saw no energy in the {measurement.duration_s:.3g} s of trial "
+                f"{self._record.number}: its counter stands still. No work is free, and a trial "
+                "that seemed so would be on every front."
+            )
+        return measurement
+
+    def call(self, function: Callable[[GreenTrial], object]) -> object:
+        """Run the user's function in the measured window; give what it returned.
+
+        Whatever the function raises comes out as it is, with the window closed.
+
+        Raises:
+            MeterError: The meter gave no reading at the end.
+        """
+        with self._session.log.activated(self._record):
+            window = self._window = self._session.sampler.open()
+            with self._flushing(window):
+                try:
+                    returned = function(self.trial)
+                except BaseException:
+                    try:
+                        self._close(window)
+                    except Exception as error:
+                        # The user's own exception is the one to be seen, whatever fails now.
+                        _logger.warning("Trial %d was not measured: %r", self._record.number, error)
+                    raise
+                self._close(window)
+        return returned
+
+    def complete(self, outcome: Outcome) -> None:
+        """Keep and tell that the trial completed, with what it came to."""
+        self._end(
+            replace(
+                self._current(),
+                state="complete",
+                quality=outcome.quality,
+                n_params=outcome.n_params,
+                parameters=outcome.parameters,
+                objectives=outcome.objectives,
+            )
+        )
+        self._session.log.completed()
+
+    def end_after(self, error: BaseException) -> None:
+        """Keep and tell that the trial ended with an exception, which stays the one to be seen."""
+        pruned = isinstance(error, optuna.TrialPruned)
+        try:
+            self._end(
+                replace(
+                    self._current(),
+                    state="pruned" if pruned else "failed",
+                    error=None if pruned else _in_one_line(error),
+                )
+            )
+        except Exception as trouble:
+            _logger.warning("Trial %d could not be kept: %r", self._record.number, trouble)
+
+    def _end(self, record: TrialRecord) -> None:
+        """Write to Optuna's storage first, then tell the trackers."""
+        self._record = record
+        self.trial.store_reports()
+        self._trial.set_user_attr(ATTRIBUTE, record.attribute())
+        self._session.log.finish(record)
+
+    def _start_attribute(self) -> dict[str, object]:
+        return {
+            "version": VERSION,
+            "state": "running",
+            "run_ids": dict(self._record.run_ids),
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "started_at": self._record.started_at,
+        }
+
+    def _close(self, window: Window) -> None:
+        session = self._session
+        measurement = session.sampler.close(window, session.terms.grid)
+        self._record = replace(self._record, measurement=measurement, started_at=window.started_at)
+
+    def _spent(self) -> tuple[float, float]:
+        """Give the energy in kWh and the time in s since the trial began."""
+        if self._window is None:
+            return 0.0, 0.0
+        so_far = self._session.sampler.so_far(self._window, self._session.terms.grid)
+        return so_far.energy_kwh, so_far.duration_s
+
+    def _current(self) -> TrialRecord:
+        """Give the record with what the user's function has said so far."""
+        attributes = self._trial.user_attrs
+        return replace(
+            self._record,
+            params=self._trial.params,
+            user_attrs={
+                name: value
+                for name, value in attributes.items()
+                if name not in (ATTRIBUTE, REPORTS_ATTRIBUTE)
+            },
+            reports=self.trial.reports,
+            live_flushes=self._flushes,
+        )
+
+    @contextlib.contextmanager
+    def _flushing(self, window: Window) -> Iterator[None]:
+        """Pass the trial on while it runs, from a thread that only a long trial starts to use."""
+        interval_s = self._session.log.flush_interval_s
+        if interval_s is None:
+            yield
+            return
+        ended = threading.Event()
+        thread = threading.Thread(
+            target=self._flush_until,
+            args=(window, ended, interval_s),
+            name="green_optuna-flush",
+            daemon=True,
+        )
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _flush_until(self, window: Window, ended: threading.Event, interval_s: float) -> None:
+        session = self._session
+        while not ended.wait(interval_s):
+            try:
+                so_far = session.sampler.so_far(window, session.terms.grid)
+                current = self._current()
+            except Exception:
+                # No reading now, or the user's thread is adding a parameter: the next time.
+                continue
+            self._flushes += 1
+            session.log.progress(
+                replace(
+                    current,
+                    measurement=so_far,
+                    started_at=window.started_at,
+                    live_flushes=self._flushes,
+                )
+            )
+
+
+def _in_one_line(error: BaseException) -> str:
+    """Name an exception and what it says, whatever its own ``__str__`` does."""
+    return " ".join("".join(traceback.format_exception_only(error)).split())
+
+
+def _settle_terms(study: optuna.Study, terms: StudyTerms) -> StudyTerms:
+    """Write the study's terms, or compare with those that its first trial wrote.
+
+    Raises:
+        TermsError: They differ.
+    """
+    stored = read_terms(study)
+    if stored is None:
+        with host_lock(f"terms of {study.study_name}"):
+            stored = read_terms(study)
+            if stored is None:
+                study.set_user_attr(ATTRIBUTE, terms.to_dict())
+                if not isinstance(study._storage, optuna.storages.InMemoryStorage):
+                    time.sleep(SETTLE_S)
+                stored = read_terms(study) or terms
+    return terms.agree(stored, study.study_name)
+
+
+def _warn_of_other_measuring(study: optuna.Study, here: StudyTerms, stored: StudyTerms) -> None:
+    difference = here.otherwise_measured(stored)
+    if difference is not None:
+        warnings.warn(
+            f"This worker of the study {study.study_name!r} measures otherwise: {difference}. "
+            "Its trials say so, and their CO2e may not compare with the others'.",
+            stacklevel=2,
+        )
+
+
+def _warn_of_ignored_pruner(study: optuna.Study) -> None:
+    """Say that a study's own pruner is not asked, unless it is the one that Optuna puts there."""
+    pruner = study.pruner
+    default = optuna.pruners.MedianPruner()
+    if isinstance(pruner, optuna.pruners.NopPruner):
+        return
+    if type(pruner) is type(default) and vars(pruner) == vars(default):
+        return
+    warnings.warn(
+        f"The pruner of the study, {type(pruner).__name__}, is ignored: Optuna's pruners do "
+        "not work with several objectives.",
+        stacklevel=2,
+    )

@@ -1,0 +1,139 @@
+"""The trial that a decorated objective receives: Optuna's own, with reports that work."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import TYPE_CHECKING
+
+import optuna
+from optuna.study import StudyDirection
+
+from green_optuna.record import REPORTS_ATTRIBUTE, Report, thin_reports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from green_optuna.quality import QualityBounds
+
+# How often the reports of a running trial are written to Optuna's storage.
+STORE_REPORTS_S = 30.0
+
+
+class GreenTrial(optuna.Trial):
+    """An ``optuna.Trial`` in a study of several objectives whose ``report`` works.
+
+    It shares the state of the trial that Optuna made: whatever one of them suggests or sets,
+    the other has. ``trial.study`` is a view of the study whose ``direction`` is that of the
+    reported quality, since pruning callbacks of other libraries ask for it.
+
+    Args:
+        trial: The trial that Optuna made.
+        bounds: Between which qualities lie, and which end is the better.
+        spent: Gives the energy in kWh and the time in s since the trial began.
+    """
+
+    # Attributes of its own live in slots, so that the shared __dict__ holds Optuna's alone.
+    __slots__ = ("_bounds", "_reports", "_spent", "_stored_at_s", "_view", "_watched")
+
+    def __init__(
+        self,
+        trial: optuna.Trial,
+        *,
+        bounds: QualityBounds,
+        spent: Callable[[], tuple[float, float]],
+    ) -> None:
+        # Trial.__init__ would run the sampler a second time.
+        self.__dict__ = trial.__dict__
+        self._bounds = bounds
+        self._spent = spent
+        self._view = _StudyView(trial.study, bounds)
+        self._reports: dict[int, Report] = {}
+        self._stored_at_s = time.monotonic()
+        self._watched: object = None
+
+    @property
+    def study(self) -> optuna.Study:  # type: ignore[override]  # Optuna's is an attribute
+        """The study, with the direction of the quality as its ``direction``."""
+        return self._view
+
+    @property
+    def watched(self) -> object:
+        """The model given to :meth:`watch`, or None."""
+        return self._watched
+
+    @property
+    def reports(self) -> tuple[Report, ...]:
+        """What has been reported, in the order of reporting."""
+        return tuple(self._reports.values())
+
+    def watch(self, model: object) -> None:
+        """Name the model whose parameters count, where the function returns a quality alone.
+
+        Args:
+            model: A ``torch.nn.Module``; its parameters are counted when the trial ends.
+        """
+        self._watched = model
+
+    def report(self, value: float, step: int) -> None:
+        """Report the quality at a step, as ``optuna.Trial.report`` does.
+
+        The energy spent so far is kept beside it. A step that has been reported before is
+        ignored with a warning. A NaN or an infinity counts as no quality at this step.
+
+        Args:
+            value: The quality, within the objective's ``quality_bounds``.
+            step: The step, such as an epoch; 0 or more.
+
+        Raises:
+            TypeError: The value cannot be cast to a float, or the step to an int.
+            ValueError: The step is negative.
+            QualityError: The value is finite and outside the bounds.
+        """
+        quality = self._bounds.reported(value)
+        try:
+            step = int(step)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"The `step` argument is of type '{type(step)}' but supposed to be an int."
+            ) from None
+        if step < 0:
+            raise ValueError(f"`{step=}` must be non-negative.")
+        if step in self._reports:
+            warnings.warn(
+                f"The reported value is ignored because this `{step=}` is already reported.",
+                stacklevel=2,
+            )
+            return
+        energy_kwh, t_s = self._spent()
+        self._reports[step] = Report(step, quality, energy_kwh=energy_kwh, t_s=t_s)
+        if time.monotonic() - self._stored_at_s >= STORE_REPORTS_S:
+            self.store_reports()
+
+    def should_prune(self) -> bool:
+        """Tell whether to stop the trial: False, since no pruner has been given."""
+        return False
+
+    def store_reports(self) -> None:
+        """Write the reports, thinned, to Optuna's storage."""
+        if self._reports:
+            self._stored_at_s = time.monotonic()
+            self.set_user_attr(REPORTS_ATTRIBUTE, thin_reports(self.reports))
+
+
+class _StudyView(optuna.Study):
+    """A study of several objectives that has the one direction of the reported quality.
+
+    It shares the study's state, so that ``trial.study.stop()`` stops the study. Its
+    ``directions`` stay as they are: the samplers ask for them.
+    """
+
+    __slots__ = ("_bounds",)
+
+    def __init__(self, study: optuna.Study, bounds: QualityBounds) -> None:
+        self.__dict__ = study.__dict__
+        self._bounds = bounds
+
+    @property
+    def direction(self) -> StudyDirection:
+        return StudyDirection.MAXIMIZE if self._bounds.maximise else StudyDirection.MINIMIZE

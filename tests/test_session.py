@@ -1,0 +1,479 @@
+"""One trial on its way: what is measured, what is kept, who is told, and which error is seen."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+import green_optuna as go
+from green_optuna.energy import COMPONENTS
+from green_optuna.record import measurement_of
+from green_optuna.terms import ATTRIBUTE
+from green_optuna.units import kwh_from_joules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from green_optuna.tracking import Tracker
+
+GRID = go.Grid(carbon_intensity_g_per_kwh=250.0, source="test")
+METER = go.ReplayMeter(cpu_w=50.0, ram_w=10.0)
+
+
+@dataclass(eq=False, kw_only=True)
+class ScriptedMeter:
+    """A meter that adds a joule a reading, notes when it is read, and can be made to fail."""
+
+    events: list[str] = field(default_factory=list)
+    joules_a_reading: float = 1.0
+    trouble: Exception | None = None
+    min_interval_s: float = 0.0
+    # No reading but those that begin and end a trial.
+    sample_interval_s: float = 1e6
+    failures: int = 0
+    _joules: float = 0.0
+
+    @property
+    def sources(self) -> Mapping[str, go.Source]:
+        """All is measured, in a manner of speaking."""
+        return dict.fromkeys(COMPONENTS, go.Source("script", measured=True))
+
+    def start(self) -> None:
+        """Fail where that is wanted."""
+        self._note("start")
+
+    def read(self) -> go.ComponentEnergy:
+        """Give one joule more than the last time."""
+        self._note("read")
+        self._joules += self.joules_a_reading
+        return go.ComponentEnergy(cpu_kwh=kwh_from_joules(self._joules))
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+    def _note(self, event: str) -> None:
+        if self.trouble is not None:
+            self.failures += 1
+            raise self.trouble
+        self.events.append(event)
+
+
+class NotingTracker(go.MemoryTracker):
+    """A tracker that notes when it is told what."""
+
+    def __init__(self, events: list[str]) -> None:
+        super().__init__()
+        self.events = events
+
+    def start_trial(self, trial: go.TrialRecord) -> str:
+        """Note it."""
+        self.events.append("start_trial")
+        return super().start_trial(trial)
+
+    @contextlib.contextmanager
+    def activate(self, run_id: str) -> Iterator[None]:
+        """Note both ends."""
+        self.events.append(f"activate {run_id[-1]}")
+        yield
+        self.events.append("deactivate")
+
+    def finish_trial(self, trial: go.TrialRecord) -> None:
+        """Note it."""
+        self.events.append("finish_trial")
+        super().finish_trial(trial)
+
+
+class BrokenTracker(go.MemoryTracker):
+    """A tracker that fails whatever it is told, once it has opened a run."""
+
+    def __init__(self) -> None:
+        super().__init__(name="broken", flush_interval_s=0.01)
+
+    @contextlib.contextmanager
+    def activate(self, run_id: str) -> Iterator[None]:
+        """Fail at the end."""
+        yield
+        raise ConnectionError(f"no way to close {run_id}")
+
+    def log_progress(self, trial: go.TrialRecord) -> None:
+        """Fail."""
+        raise ConnectionError(f"no way to log trial {trial.number}")
+
+    def finish_trial(self, trial: go.TrialRecord) -> None:
+        """Fail."""
+        raise ConnectionError(f"no way to finish trial {trial.number}")
+
+
+def optimise(
+    function: Callable[[go.GreenTrial], object],
+    *trackers: Tracker,
+    meter: Any = METER,  # noqa: ANN401 - a meter
+) -> optuna.Study:
+    """Run one trial in a new study."""
+    study = go.create_study()
+    objective = go.green_objective(grid=GRID, meter=meter, trackers=trackers)(function)
+    study.optimize(objective, n_trials=1)
+    return study
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Let other threads work until something has happened, or give up after many tries."""
+    for _ in range(2000):
+        if happened():
+            return
+        time.sleep(0.005)
+    pytest.fail("it never happened")
+
+
+def raising(error: BaseException) -> Callable[[go.GreenTrial], object]:
+    """Make a function that suggests and reports, then raises."""
+
+    def function(trial: go.GreenTrial) -> object:
+        trial.suggest_float("x", 0, 1)
+        trial.report(0.5, 0)
+        raise error
+
+    return function
+
+
+# What is measured
+
+
+def test_nothing_but_the_users_function_is_in_the_window() -> None:
+    """Trackers open, activate and finish their runs before the first reading or after the last."""
+    events: list[str] = []
+    meter = ScriptedMeter(events=events)
+
+    def function(_: go.GreenTrial) -> tuple[float, int]:
+        events.append("function")
+        return 0.5, 1
+
+    study = optimise(function, NotingTracker(events), meter=meter)
+    assert events == [
+        *("start", "read"),
+        *("start_trial", "activate 0"),
+        *("read", "function", "read"),
+        *("deactivate", "finish_trial"),
+    ]
+    measurement = measurement_of(study.trials[0])
+    assert measurement is not None
+    # The one joule between the two readings, but for what fell before the window's own start.
+    assert 0 < measurement.energy_kwh <= kwh_from_joules(1.0)
+    assert measurement.basis == "measured"
+
+
+def test_a_report_says_what_has_been_spent_by_then() -> None:
+    """Each report reads the meter once, and the trial's total has all that the reports had.
+
+    The first and the last joule are not whole: a part of each fell outside the window.
+    """
+    tracker = go.MemoryTracker()
+
+    def function(trial: go.GreenTrial) -> tuple[float, int]:
+        for step in range(3):
+            trial.report(0.5, step)
+        return 0.5, 1
+
+    optimise(function, tracker, meter=ScriptedMeter())
+    record = tracker.finished[0]
+    assert record.measurement is not None
+    joule = kwh_from_joules(1.0)
+    spent = [report.energy_kwh / joule for report in record.reports]
+    assert np.diff(spent) == pytest.approx([1, 1])
+    assert 0 < spent[0] <= 1
+    assert 0 < record.measurement.energy_kwh / joule - spent[-1] <= 1
+
+
+# What is told
+
+
+def test_a_tracker_gets_all_there_is_to_know_of_a_trial() -> None:
+    """Parameters, attributes, reports, costs and objectives, each under its own name."""
+    tracker = go.MemoryTracker()
+
+    def function(trial: go.GreenTrial) -> tuple[float, int]:
+        trial.set_user_attr("note", "mine")
+        trial.report(0.25, 3)
+        return trial.suggest_float("quality", 0.75, 0.75), 4
+
+    study = optimise(function, tracker)
+    started, record = tracker.started[0], tracker.finished[0]
+    assert (started.state, started.measurement, started.params) == ("running", None, {})
+    assert (record.state, record.number, record.error) == ("complete", 0, None)
+    assert record.study_name == study.study_name
+    assert record.params == {"quality": 0.75}
+    assert record.user_attrs == {"note": "mine"}
+    assert record.run_ids == {"memory": f"{record.terms.key}/0"}
+    assert (record.quality, record.n_params, record.parameters) == (0.75, 4, None)
+    assert [(report.step, report.quality) for report in record.reports] == [(3, 0.25)]
+    assert list(record.objectives) == ["quality_loss", "co2e_kg", "n_params"]
+    assert list(record.objectives.values()) == study.trials[0].values
+    assert record.attribute() == study.trials[0].user_attrs[ATTRIBUTE]
+
+
+def test_a_running_trial_is_told_of_while_it_runs() -> None:
+    """As far as it has come; how often is in the record, since it is part of what was measured."""
+    tracker = go.MemoryTracker(flush_interval_s=0.01)
+
+    def function(trial: go.GreenTrial) -> tuple[float, int]:
+        trial.suggest_float("x", 0, 1)
+        trial.report(0.5, 0)
+        # One may be on its way already, without the report; the next one has it.
+        enough = len(tracker.progress) + 2
+        wait_until(lambda: len(tracker.progress) >= enough)
+        return 0.5, 1
+
+    optimise(function, tracker)
+    record = tracker.finished[0]
+    assert record.measurement is not None
+    assert record.live_flushes == len(tracker.progress) >= 2
+    energies_kwh = []
+    for count, running in enumerate(tracker.progress, start=1):
+        assert (running.state, running.live_flushes) == ("running", count)
+        assert running.measurement is not None
+        energies_kwh.append(running.measurement.energy_kwh)
+    assert tracker.progress[-1].params == record.params
+    assert tracker.progress[-1].reports == record.reports
+    assert energies_kwh == sorted(energies_kwh)
+    assert 0 < energies_kwh[-1] <= record.measurement.energy_kwh
+
+
+# How a trial ends
+
+
+def test_a_pruned_trial_is_pruned_and_its_energy_counts() -> None:
+    """Optuna sees a pruned trial without values; what it spent is in the study's total."""
+    tracker = go.MemoryTracker()
+    study = optimise(raising(optuna.TrialPruned()), tracker)
+    trial = study.trials[0]
+    assert (trial.state, trial.values) == (TrialState.PRUNED, None)
+    assert trial.user_attrs[ATTRIBUTE]["state"] == tracker.finished[0].state == "pruned"
+    assert tracker.finished[0].error is None
+    measurement = measurement_of(trial)
+    assert measurement is not None
+    assert go.pareto_front(study).candidates.spent_kwh == measurement.energy_kwh > 0
+
+
+class OwnError(Exception):
+    """An exception of the user's."""
+
+
+ERRORS = [OwnError("mine"), KeyboardInterrupt(), SystemExit(3)]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_a_failed_trial_keeps_its_energy_and_the_users_error_is_seen(error: BaseException) -> None:
+    """Whatever the function raises comes out as it is, Ctrl-C too; the record says failed."""
+    tracker = go.MemoryTracker()
+    study = go.create_study()
+    objective = go.green_objective(grid=GRID, meter=METER, trackers=[tracker])(raising(error))
+    with pytest.raises(type(error)) as raised:
+        study.optimize(objective, n_trials=1)
+    assert raised.value is error
+    record = tracker.finished[0]
+    assert record.state == "failed"
+    assert record.error is not None
+    assert type(error).__name__ in record.error
+    assert record.quality is None
+    assert len(record.reports) == 1
+    trial = study.trials[0]
+    assert trial.user_attrs[ATTRIBUTE] == record.attribute()
+    assert go.pareto_front(study).candidates.spent_kwh > 0
+    # Optuna leaves a trial that ends its process as it is.
+    assert trial.state == (TrialState.RUNNING if isinstance(error, SystemExit) else TrialState.FAIL)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("trouble", [go.MeterError("no reading"), OSError("the bus is gone")])
+def test_the_users_error_is_seen_when_the_meter_fails_too(
+    trouble: Exception, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The meter's trouble is logged, whatever a meter of the user's raises; the trial is kept."""
+    meter = ScriptedMeter()
+    tracker = go.MemoryTracker()
+
+    def function(_: go.GreenTrial) -> object:
+        meter.trouble = trouble
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        optimise(function, tracker, meter=meter)
+    assert raised.value is error
+    assert "Trial 0 was not measured" in caplog.text
+    assert str(trouble) in caplog.text
+    assert tracker.finished[0].state == "failed"
+    assert tracker.finished[0].measurement is None
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_the_users_error_is_seen_when_a_tracker_fails_too(error: BaseException) -> None:
+    """Wherever the tracker fails, even where it closes the run round the user's function."""
+    with pytest.raises(type(error)) as raised:
+        optimise(raising(error), BrokenTracker())
+    assert raised.value is error
+
+
+def test_a_tracker_that_fails_costs_no_trial() -> None:
+    """The values reach Optuna, with their measurement."""
+    tracker = BrokenTracker()
+
+    def function(trial: go.GreenTrial) -> tuple[float, int]:
+        trial.suggest_float("x", 0, 1)
+        return 0.75, 1
+
+    trial = optimise(function, tracker).trials[0]
+    assert trial.state == TrialState.COMPLETE
+    assert trial.values[0] == 0.25
+    assert measurement_of(trial) is not None
+
+
+class FullStorage(optuna.storages.InMemoryStorage):
+    """A storage that takes no more attributes, once it is told so."""
+
+    full = False
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:  # noqa: ANN401 - Optuna's signature
+        """Take it or fail."""
+        if self.full:
+            raise OSError("no space left")
+        super().set_trial_user_attr(trial_id, key, value)
+
+
+def test_the_users_error_is_seen_when_the_storage_fails_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """That the trial could not be kept is logged."""
+    storage = FullStorage()
+    study = go.create_study(storage=storage)
+    error = OwnError("mine")
+
+    @go.green_objective(grid=GRID, meter=METER, trackers=[])
+    def objective(_: go.GreenTrial) -> object:
+        storage.full = True
+        raise error
+
+    with pytest.raises(OwnError) as raised:
+        study.optimize(objective, n_trials=1)
+    assert raised.value is error
+    assert "Trial 0 could not be kept: OSError('no space left')" in caplog.text
+
+
+class UnspeakableError(Exception):
+    """An exception that cannot say what it is about."""
+
+    def __str__(self) -> str:
+        """Fail."""
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("one\n  two\n"), "ValueError: one two"),
+        (KeyError("width"), "KeyError: 'width'"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (UnspeakableError(), "test_session.UnspeakableError: <exception str() failed>"),
+    ],
+    ids=["lines", "key", "interrupt", "unspeakable"],
+)
+def test_the_error_is_kept_in_one_line(error: BaseException, said: str) -> None:
+    """Its kind and its text, whatever the text is like."""
+    tracker = go.MemoryTracker()
+    with pytest.raises(type(error)):
+        optimise(raising(error), tracker)
+    assert tracker.finished[0].error == said
+    assert tracker.finished[0].measurement is not None
+
+
+# A meter that does not measure
+
+
+def test_a_meter_that_cannot_start_fails_the_trial_before_anybody_is_told() -> None:
+    """No run is opened for a trial that cannot be measured, and the function does not run."""
+    tracker = go.MemoryTracker()
+    trouble = go.MeterError("nothing to measure on this host")
+    with pytest.raises(go.MeterError) as raised:
+        optimise(raising(OwnError()), tracker, meter=ScriptedMeter(trouble=trouble))
+    assert raised.value is trouble
+    assert tracker.started == []
+
+
+def test_a_meter_that_fails_at_the_end_fails_the_trial() -> None:
+    """A trial without a reading is never on the front at no cost."""
+    meter = ScriptedMeter()
+    tracker = go.MemoryTracker()
+    study = go.create_study()
+
+    @go.green_objective(grid=GRID, meter=meter, trackers=[tracker])
+    def objective(_: go.GreenTrial) -> tuple[float, int]:
+        meter.trouble = go.MeterError("no reading")
+        return 0.5, 1
+
+    with pytest.raises(go.MeterError, match="no reading"):
+        study.optimize(objective, n_trials=1)
+    assert study.trials[0].state == TrialState.FAIL
+    assert study.trials[0].user_attrs[ATTRIBUTE]["state"] == "failed"
+    assert tracker.finished[0].error is not None
+
+
+def test_a_meter_that_stands_still_fails_the_trial() -> None:
+    """No work is free: zero energy is an error, not the best trial of the study."""
+    meter = ScriptedMeter(joules_a_reading=0.0)
+    study = go.create_study()
+    decorate = go.green_objective(grid=GRID, meter=meter, trackers=[])
+    with pytest.raises(go.MeterError, match=r"saw no energy in .* trial 0: .*stands still"):
+        study.optimize(decorate(lambda _: (0.5, 1)), n_trials=1)
+    assert study.best_trials == []
+
+
+def test_a_meter_that_fails_now_and_then_costs_no_trial() -> None:
+    """A flush that gets no reading is left out; the next one, and the end, have all of it."""
+    meter = ScriptedMeter()
+    tracker = go.MemoryTracker(flush_interval_s=0.01)
+
+    def function(_: go.GreenTrial) -> tuple[float, int]:
+        meter.trouble = OSError("the bus is busy")
+        wait_until(lambda: meter.failures > 0)
+        meter.trouble = None
+        wait_until(lambda: len(tracker.progress) > 0)
+        return 0.5, 1
+
+    study = optimise(function, tracker, meter=meter)
+    assert study.trials[0].state == TrialState.COMPLETE
+    assert tracker.finished[0].live_flushes == len(tracker.progress) >= 1
+
+
+# Where it is measured
+
+
+def test_a_worker_with_another_meter_joins_with_one_warning() -> None:
+    """The figures are hard to compare, so it is said; each trial keeps its own sources."""
+    study = optimise(lambda _: (0.5, 1))
+    objective = go.green_objective(grid=GRID, meter=ScriptedMeter(), trackers=[])(
+        lambda _: (0.5, 1)
+    )
+    with pytest.warns(
+        UserWarning, match=r"other sources \(script.*than the first trial's \(replay"
+    ):
+        study.optimize(objective, n_trials=1)
+    study.optimize(objective, n_trials=1)
+    said = [measurement_of(trial) for trial in study.get_trials()]
+    assert [one.sources["cpu"].name for one in said if one] == ["replay", "script", "script"]
+
+
+def test_a_worker_on_another_host_joins_with_one_warning() -> None:
+    """A study may span hosts; the second one is told which the first was."""
+    study = optimise(lambda _: (0.5, 1))
+    study.set_user_attr(ATTRIBUTE, study.user_attrs[ATTRIBUTE] | {"host": "elsewhere"})
+    objective = go.green_objective(grid=GRID, meter=METER, trackers=[])(lambda _: (0.5, 1))
+    with pytest.warns(UserWarning, match="the first trial ran on 'elsewhere'"):
+        study.optimize(objective, n_trials=1)
+    study.optimize(objective, n_trials=1)
+    assert len(study.get_trials(states=[TrialState.COMPLETE])) == 3
