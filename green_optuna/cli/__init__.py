@@ -1,0 +1,240 @@
+"""The command line: ``green-optuna run``, ``front`` and ``select``.
+
+What is asked for goes to standard output; progress, logs and errors go to standard error.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no model meets the caps, 4 this host cannot
+measure, 130 stopped with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from green_optuna.cli.privacy import without_secrets
+from green_optuna.cli.render import Format
+from green_optuna.errors import (
+    GreenOptunaError,
+    MeterError,
+    NoModelMeetsCapsError,
+    OptionError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no model meets the caps, "
+    "4 this host cannot measure, 130 stopped with Ctrl-C.",
+)
+
+# UsageError, of which Typer has no public name: it is click's in older versions, a copy in newer.
+_USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
+
+StudyArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="STUDY", help="The study; may be left out where there is only one."),
+]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        envvar="GREEN_OPTUNA_STORAGE",
+        show_envvar=True,
+        metavar="URL",
+        help="Optuna's storage, such as sqlite:///digits.db or journal:digits.log.",
+    ),
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="json and csv are for scripts.")]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(f"green-optuna {version('green_optuna')}")
+        except PackageNotFoundError:
+            typer.echo("green-optuna, not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def _callback(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Hyperparameter search that measures what each trial costs the climate."""
+
+
+@app.command()
+def run(
+    *,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEY=VALUE",
+            help="What to change in the configuration, such as "
+            "objective=train.py:objective grid.country=FRA study.n_trials=50.",
+        ),
+    ] = None,
+    config_name: Annotated[
+        str, typer.Option(help="A file of the configuration folder, without .yaml.")
+    ] = "config",
+    config_dir: Annotated[
+        Path | None, typer.Option(help="A configuration folder of your own.")
+    ] = None,
+) -> None:
+    """Run a study, then show its Pareto front and the model that the rule selects."""
+    from green_optuna.cli.run import run_study
+    from green_optuna.config import load_config
+
+    config = load_config(overrides or (), config_name=config_name, config_dir=config_dir)
+    raise typer.Exit(run_study(config))
+
+
+@app.command()
+def front(
+    *,
+    study: StudyArgument = None,
+    storage: StorageOption = None,
+    objectives: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="Draw the front over these objectives alone, such as quality_loss,co2e_kg.",
+        ),
+    ] = None,
+    dominated: Annotated[
+        bool, typer.Option("--dominated", help="Also the trials that are not on the front.")
+    ] = False,
+    output: FormatOption = Format.table,
+) -> None:
+    """Show the Pareto front of a study."""
+    from green_optuna.cli.show import show_front
+
+    show_front(study, storage, _names(objectives), dominated=dominated, output=output)
+
+
+@app.command()
+def select(
+    *,
+    study: StudyArgument = None,
+    storage: StorageOption = None,
+    rule: Annotated[
+        str, typer.Option(help="tolerance, min-co2e, best-quality or knee.")
+    ] = "tolerance",
+    tolerance: Annotated[
+        float | None,
+        typer.Option(help="tolerance: share of the best quality to give up; 0.01 unless given."),
+    ] = None,
+    absolute: Annotated[
+        float | None,
+        typer.Option(help="tolerance: or an amount of quality, on the scale from 0 to 1."),
+    ] = None,
+    max_co2e_kg: Annotated[
+        float | None, typer.Option(help="best-quality: the most CO2e allowed, in kg.")
+    ] = None,
+    max_quality_loss: Annotated[
+        float | None, typer.Option(help="min-co2e: the most quality loss allowed, from 0 to 1.")
+    ] = None,
+    max_n_params: Annotated[
+        float | None, typer.Option(help="best-quality, min-co2e: the most parameters allowed.")
+    ] = None,
+    objectives: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B", help="knee: two objectives; quality_loss,co2e_kg unless given."
+        ),
+    ] = None,
+    output: FormatOption = Format.table,
+) -> None:
+    """Select one model of a study's Pareto front."""
+    from green_optuna.cli.show import show_selection
+    from green_optuna.config import RuleConfig
+
+    config = RuleConfig(
+        name=rule,
+        relative=tolerance,
+        absolute=absolute,
+        max_co2e_kg=max_co2e_kg,
+        max_quality_loss=max_quality_loss,
+        max_n_params=max_n_params,
+        objectives=_names(objectives),
+    )
+    show_selection(study, storage, config.make(spell=_flag), output=output)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: What follows the command's name; ``sys.argv`` unless given.
+
+    Returns:
+        The exit code.
+    """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        code = app(args=given, prog_name="green-optuna", standalone_mode=False)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    except typer.Abort:
+        return 130
+    except Exception as error:
+        if said := _said(error):
+            typer.echo(without_secrets(said, given), err=True)
+        return _exit_code(error)
+    return code if isinstance(code, int) else 0
+
+
+def _said(error: Exception) -> str:
+    """Give an error of the library in one line, and the user's own with its traceback."""
+    if isinstance(error, _USAGE_ERROR):
+        # Empty where the help has been shown instead, for want of a command.
+        said = " ".join(error.format_message().split())
+        command = error.ctx.command_path if error.ctx else "green-optuna"
+        return said and f"error: {said} See {command} --help."
+    if isinstance(error, GreenOptunaError):
+        return f"error: {' '.join(str(error).split())}"
+    trace = _inside_the_objective(error.__traceback__)
+    return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+
+
+def _inside_the_objective(trace: TracebackType | None) -> TracebackType | None:
+    """Leave out the calls that lead to the user's function, where the trace reaches one."""
+    first = step = trace
+    while step is not None:
+        if step.tb_frame.f_globals.get("__name__") == "green_optuna.objective":
+            first = step.tb_next or first
+        step = step.tb_next
+    return first
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, OptionError | _USAGE_ERROR):
+        return 2
+    if isinstance(error, NoModelMeetsCapsError):
+        return 3
+    return 4 if isinstance(error, MeterError) else 1
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+def _flag(option: str) -> str:
+    return "--tolerance" if option == "relative" else f"--{option.replace('_', '-')}"

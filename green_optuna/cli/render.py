@@ -1,0 +1,167 @@
+"""What the command line shows: tables for a person, JSON and CSV for a program."""
+
+from __future__ import annotations
+
+import csv
+import enum
+import io
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from green_optuna.units import quantity_label, show_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from green_optuna.front import ParetoFront, Selection
+
+
+class Format(enum.StrEnum):
+    """How a result is written."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+def front_table(front: ParetoFront, *, dominated: bool = False) -> Table:
+    """Draw a front as a table, the best in its first objective on top."""
+    from rich.table import Table
+
+    frame = front.to_dataframe(dominated=dominated).sort_values(list(front.objectives))
+    completed = len(front.candidates.trials)
+    table = Table(
+        title=f"Pareto front of {front.study_name!r}: {len(front)} of {completed} completed trials",
+        title_justify="left",
+    )
+    columns = _shown_columns(frame, front.objectives)
+    table.add_column("trial", justify="right")
+    if dominated:
+        table.add_column("on front")
+    for name in columns:
+        table.add_column(_heading(name), justify="right", no_wrap=True)
+    table.add_column("hyperparameters", overflow="fold")
+    params = {trial.number: trial.params for trial in front.candidates.trials}
+    for record in _records(frame):
+        marks = ["yes" if record["on_front"] else ""] if dominated else []
+        figures = [_shown(name, record[name]) for name in columns]
+        table.add_row(str(record["trial"]), *marks, *figures, _in_words(params[record["trial"]]))
+    return table
+
+
+def selection_table(selection: Selection) -> Table:
+    """Draw a selection as a table of names and values."""
+    from rich.table import Table
+
+    table = Table(
+        title=f"Selected from {selection.study_name!r}", title_justify="left", show_header=False
+    )
+    table.add_column()
+    table.add_column(overflow="fold")
+    table.add_row("trial", str(selection.number))
+    table.add_row("rule", selection.rule.describe())
+    if selection.quality is not None:
+        table.add_row("quality", show_quantity("quality", selection.quality))
+    for name, value in selection.objectives.items():
+        table.add_row(_heading(name), show_quantity(name, value))
+    if selection.measurement is not None and "energy_kwh" not in selection.objectives:
+        energy = show_quantity("energy_kwh", selection.measurement.energy_kwh)
+        table.add_row("energy", f"{energy} ({selection.measurement.basis})")
+    for name, value in selection.params.items():
+        table.add_row(name, _short(value))
+    for tracker, run_id in selection.run_ids.items():
+        table.add_row(f"{tracker} run", run_id)
+    return table
+
+
+def front_text(front: ParetoFront, output: Format, *, dominated: bool) -> str:
+    """Write a front as JSON or CSV, in the units of the data."""
+    frame = front.to_dataframe(dominated=dominated)
+    if output is Format.csv:
+        return str(frame.to_csv(index=False))
+    return _json(front.to_dict() | {"trials": _records(frame)})
+
+
+def selection_text(selection: Selection, output: Format) -> str:
+    """Write a selection as JSON, or as CSV of one row, in the units of the data."""
+    plain = selection.to_dict()
+    if output is Format.json:
+        return _json(plain)
+    row: dict[str, Any] = {}
+    for name, value in plain.items():
+        if name == "params":
+            row |= {f"param_{param}": given for param, given in value.items()}
+        elif name == "run_ids":
+            row |= {f"{tracker}_run_id": run_id for tracker, run_id in value.items()}
+        else:
+            row |= value if name == "objectives" else {name: value}
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")
+    writer.writeheader()
+    writer.writerow(row)
+    return text.getvalue()
+
+
+def show(thing: RenderableType) -> None:
+    """Show something on standard output; where that is no terminal, nothing is cut."""
+    from rich.console import Console
+
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, console.measure(thing).maximum)
+    console.print(thing)
+
+
+def say(text: str) -> None:
+    """Say something on standard error."""
+    typer.echo(text, err=True)
+
+
+def _shown_columns(frame: pd.DataFrame, objectives: Sequence[str]) -> list[str]:
+    """Choose what a person is shown: the quality rather than its loss, where it was kept."""
+    kept = frame["quality"].notna().any()
+    shown = [name for name in objectives if not (kept and name == "quality_loss")]
+    measured = [name for name in ("energy_kwh",) if name not in shown]
+    return [*(["quality"] if kept else []), *shown, *measured]
+
+
+def _heading(name: str) -> str:
+    """Name a quantity without the unit of its data, since each value shows its own."""
+    return quantity_label(name).partition(" (")[0]
+
+
+def _shown(name: str, value: float | None) -> str:
+    return "" if value is None else show_quantity(name, value)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
+
+
+def _in_words(params: Mapping[str, object]) -> str:
+    return " ".join(f"{name}={_short(value)}" for name, value in params.items())
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _json(plain: Mapping[str, Any]) -> str:
+    return json.dumps(_finite(plain), indent=2, default=str) + "\n"
+
+
+def _finite(value: object) -> object:
+    """Put None for infinities and NaN, which JSON has not."""
+    if isinstance(value, dict):
+        return {key: _finite(inside) for key, inside in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inside) for inside in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,206 @@
+"""``green-optuna run``: a study from a configuration, its progress and its result."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import threading
+from typing import TYPE_CHECKING
+
+import optuna
+
+from green_optuna.cli import render
+from green_optuna.cli.storage import open_storage
+from green_optuna.config import make_objective
+from green_optuna.errors import OptionError
+from green_optuna.front import pareto_front
+from green_optuna.record import measurement_of, read_candidates
+from green_optuna.study import create_study
+from green_optuna.terms import StudyTerms, read_terms
+from green_optuna.tracking import MLflowTracker
+from green_optuna.units import format_co2e
+from green_optuna.urls import shown_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from optuna.trial import FrozenTrial
+    from rich.progress import Progress
+
+    from green_optuna.config import RunConfig, StudyConfig
+    from green_optuna.front import Selection
+    from green_optuna.objective import GreenObjective, ObjectiveOptions
+    from green_optuna.rules import Rule
+    from green_optuna.tracking import Tracker
+
+DEFAULT_STORAGE = "sqlite:///green_optuna.db"
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+
+
+def run_study(config: RunConfig) -> int:
+    """Run a study and show its front and selection.
+
+    Args:
+        config: What to run. All of it is checked before the first trial.
+
+    Returns:
+        The exit code: 0, or 130 where Ctrl-C ended the run, after what there is was shown.
+
+    Raises:
+        GreenOptunaError: The configuration cannot be used, a trial cannot be measured, or there
+            is nothing to select.
+    """
+    rule = config.rule.make()
+    objective = make_objective(config)
+    _check_rule(rule, objective.options.objectives)
+    url = config.study.storage or os.environ.get("GREEN_OPTUNA_STORAGE") or DEFAULT_STORAGE
+    storage = open_storage(url)
+    with _quiet_optuna():
+        study = create_study(
+            config.study_name,
+            storage=storage,
+            sampler=config.study.make_sampler(),
+            objectives=objective.options.objectives,
+        )
+        _check_terms(study, objective.options)
+        interrupted = _optimise(study, objective, config.study)
+    if interrupted:
+        render.say("Stopped with Ctrl-C; this is what there is:")
+    _show_result(study, rule, objective.options.trackers)
+    render.say(f"Kept in {shown_url(url)}, study {study.study_name!r}.")
+    return INTERRUPTED if interrupted else 0
+
+
+def _check_rule(rule: Rule | None, objectives: Sequence[str]) -> None:
+    """Refuse before the search what would be refused after it.
+
+    Raises:
+        OptionError: The rule needs an objective that the study will not have.
+    """
+    missing = [name for name in (rule.objectives if rule else ()) if name not in objectives]
+    if rule is not None and missing:
+        raise OptionError(
+            f"rule.name is {rule.name!r}, which needs {missing[0]!r}, and the objectives are "
+            f"{', '.join(objectives)}: choose another rule, or rule.name=null for none."
+        )
+
+
+def _check_terms(study: optuna.Study, options: ObjectiveOptions) -> None:
+    """Refuse before a trial what would fail one.
+
+    Raises:
+        TermsError: The study was made with other objectives, or for another grid.
+    """
+    stored = read_terms(study)
+    if stored is not None and options.grid is not None:
+        terms = StudyTerms(
+            objectives=options.objectives, quality_bounds=options.quality_bounds, grid=options.grid
+        )
+        terms.agree(stored, study.study_name)
+
+
+def _optimise(study: optuna.Study, objective: GreenObjective, config: StudyConfig) -> bool:
+    """Run the trials, showing their progress; tell whether Ctrl-C ended them."""
+    with _progress() as progress:
+        tally = _Tally(study, progress, config.n_trials)
+        try:
+            study.optimize(
+                objective,
+                n_trials=config.n_trials,
+                timeout=config.timeout_s,
+                n_jobs=config.n_jobs,
+                callbacks=[tally],
+            )
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+class _Tally:
+    """Counts the trials and what the study has spent, for the progress bar."""
+
+    def __init__(self, study: optuna.Study, progress: Progress, n_trials: int | None) -> None:
+        # A study that is resumed has spent something already.
+        self._spent_co2e_kg = read_candidates(study).spent_co2e_kg
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._task = progress.add_task(study.study_name, total=n_trials, spent=self._spent())
+
+    def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:  # noqa: ARG002 - Optuna's signature
+        measurement = measurement_of(trial)
+        with self._lock:
+            self._spent_co2e_kg += 0.0 if measurement is None else measurement.co2e_kg
+            self._progress.update(self._task, advance=1, spent=self._spent())
+
+    def _spent(self) -> str:
+        return f"{format_co2e(self._spent_co2e_kg)} CO2e"
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("trials, {task.fields[spent]},"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+
+
+@contextlib.contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Silence Optuna's log: the bar tells the progress, and a failure ends the run."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def _show_result(study: optuna.Study, rule: Rule | None, trackers: Sequence[Tracker]) -> None:
+    front = pareto_front(study)
+    if not front.candidates.trials:
+        render.say("No trial was completed.")
+        return
+    render.show(render.front_table(front))
+    if rule is not None:
+        selection = front.select(rule)
+        render.show(render.selection_table(selection))
+        _show_mlflow(selection, trackers)
+
+
+def _show_mlflow(selection: Selection, trackers: Sequence[Tracker]) -> None:
+    """Say how to open the study's run in MLflow's pages, where it was tracked there."""
+    runs = selection.run_ids
+    ours = [one for one in trackers if isinstance(one, MLflowTracker) and one.name in runs]
+    if not ours:
+        return
+    import mlflow
+
+    uri = ours[0].uri or mlflow.get_tracking_uri()
+    page = _study_page(uri, runs[ours[0].name])
+    if uri.startswith(("http://", "https://")):
+        render.say(f"MLflow: {shown_url(uri).rstrip('/')}/{page}")
+        return
+    command = f"mlflow ui --backend-store-uri {shlex.quote(shown_url(uri))}"
+    render.say(f"MLflow: {command}\n        then open http://127.0.0.1:5000/{page}")
+
+
+def _study_page(uri: str, run_id: str) -> str:
+    """Give the page of the run that a trial's run belongs to, as MLflow's addresses end."""
+    import mlflow
+
+    try:
+        run = mlflow.MlflowClient(uri).get_run(run_id)
+    except Exception:
+        # A server that is away by now: the study has been kept and shown all the same.
+        return ""
+    study_run_id = run.data.tags.get("mlflow.parentRunId", run_id)
+    return f"#/experiments/{run.info.experiment_id}/runs/{study_run_id}"

@@ -1,0 +1,68 @@
+"""``green-optuna front`` and ``green-optuna select``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from green_optuna.cli import render
+from green_optuna.cli.render import Format
+from green_optuna.cli.storage import find_study
+from green_optuna.front import pareto_front
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from green_optuna.rules import Rule
+
+
+def show_front(
+    study_name: str | None,
+    storage: str | None,
+    objectives: Sequence[str] | None,
+    *,
+    dominated: bool,
+    output: Format,
+) -> None:
+    """Show the front of a study.
+
+    Args:
+        study_name: The study; None for the only one in the storage.
+        storage: The URL of its storage.
+        objectives: Some of the study's objectives; None for all.
+        dominated: Whether to show the trials that are not on the front, too.
+        output: How to write it.
+
+    Raises:
+        OptionError: There is no such study, storage or objective.
+        StudyError: The study cannot be used.
+    """
+    front = pareto_front(find_study(study_name, storage), objectives)
+    if output is Format.table:
+        render.show(render.front_table(front, dominated=dominated))
+    else:
+        typer.echo(render.front_text(front, output, dominated=dominated), nl=False)
+
+
+def show_selection(
+    study_name: str | None, storage: str | None, rule: Rule | None, *, output: Format
+) -> None:
+    """Show the trial that a rule selects from the front of a study.
+
+    Args:
+        study_name: The study; None for the only one in the storage.
+        storage: The URL of its storage.
+        rule: The rule; None for the default.
+        output: How to write it.
+
+    Raises:
+        OptionError: There is no such study or storage, or it lacks an objective of the rule.
+        NoModelMeetsCapsError: No trial meets the rule's caps.
+        StudyError: The study cannot be used.
+    """
+    selection = pareto_front(find_study(study_name, storage)).select(rule)
+    if output is Format.table:
+        render.show(render.selection_table(selection))
+    else:
+        typer.echo(render.selection_text(selection, output), nl=False)

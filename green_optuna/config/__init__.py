@@ -1,0 +1,27 @@
+"""``conf/`` to typed objects: composed by Hydra, checked, and made into what a run needs."""
+
+from green_optuna.config.compose import conf_folder, load_config
+from green_optuna.config.objective import load_function, make_objective
+from green_optuna.config.schema import (
+    GridConfig,
+    MeterConfig,
+    MLflowConfig,
+    RuleConfig,
+    RunConfig,
+    StudyConfig,
+    TrackersConfig,
+)
+
+__all__ = [
+    "GridConfig",
+    "MLflowConfig",
+    "MeterConfig",
+    "RuleConfig",
+    "RunConfig",
+    "StudyConfig",
+    "TrackersConfig",
+    "conf_folder",
+    "load_config",
+    "load_function",
+    "make_objective",
+]

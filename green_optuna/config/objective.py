@@ -1,0 +1,213 @@
+"""The objective that a configuration names, with the options that it sets."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import importlib
+import importlib.util
+import sys
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from green_optuna.carbon import Grid
+from green_optuna.config.schema import given_options
+from green_optuna.energy import MeterOptions
+from green_optuna.errors import GridError, OptionError
+from green_optuna.objective import GreenObjective, green_objective
+from green_optuna.quality import QualityBounds
+from green_optuna.terms import check_objectives
+from green_optuna.tracking import MLflowTracker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from green_optuna.config.schema import GridConfig, MeterConfig, MLflowConfig, RunConfig
+    from green_optuna.energy import Meter
+    from green_optuna.tracking import Tracker
+
+
+def make_objective(config: RunConfig) -> GreenObjective:
+    """Load the objective of a configuration and give it the options that the latter sets.
+
+    Args:
+        config: Where an option is None, that of the objective's decorator stays, or its
+            default where the objective is a plain function.
+
+    Raises:
+        OptionError: The objective cannot be loaded, or an option cannot be used.
+        GridError: Nobody says where the electricity comes from.
+    """
+    loaded = load_function(config.objective)
+    decorated = loaded if isinstance(loaded, GreenObjective) else green_objective(loaded)
+    given = decorated.options
+    options = replace(
+        given,
+        grid=_grid(config.grid, given.grid),
+        meter=_meter(config.meter, given.meter),
+        trackers=_trackers(config.trackers.mlflow, given.trackers),
+        objectives=given.objectives
+        if config.objectives is None
+        else check_objectives(config.objectives),
+        quality_bounds=given.quality_bounds
+        if config.quality_bounds is None
+        else QualityBounds.of(config.quality_bounds),
+        n_params=given.n_params if config.n_params is None else config.n_params,  # type: ignore[arg-type]  # it is checked there
+    )
+    return decorated if options == given else GreenObjective(decorated.function, options)
+
+
+def load_function(name: str) -> Callable[..., object]:
+    """Import a function.
+
+    Args:
+        name: ``path/to/file.py:function``, the path being relative to the working folder, or
+            ``package.module:function``. The file's folder, or the working folder, is put
+            where Python looks for modules, as ``python file.py`` and ``python -m`` do.
+
+    Raises:
+        OptionError: The file, the module or the function does not exist, or importing it
+            raised an exception, which the message shows.
+    """
+    place, _, function = name.rpartition(":")
+    if not place or not function:
+        raise OptionError(
+            f"objective is {name!r}: write path/to/file.py:function or package.module:function."
+        )
+    is_file = place.endswith(".py") or "/" in place or "\\" in place
+    module = _import_file(Path(place), name) if is_file else _import_module(place, name)
+    if not hasattr(module, function):
+        raise OptionError(f"objective is {name!r}: {place} has no {function!r}. {_offer(module)}")
+    found: object = getattr(module, function)
+    if not callable(found) or isinstance(found, type):
+        raise OptionError(
+            f"objective is {name!r}, which is of type {type(found).__name__}: name a function."
+        )
+    return found
+
+
+def _import_file(path: Path, name: str) -> ModuleType:
+    if not path.is_file():
+        raise OptionError(
+            f"objective is {name!r}: there is no file {str(path)!r} in {str(Path.cwd())!r}. "
+            f"{_neighbours(path)}"
+        )
+    # A name that a loaded module has already must stay that module's.
+    module_name = path.stem if path.stem not in sys.modules else f"{path.stem}_objective"
+    spec = importlib.util.spec_from_file_location(module_name, path.resolve())
+    if spec is None or spec.loader is None:
+        raise OptionError(f"objective is {name!r}: {str(path)!r} must end in .py.")
+    _put_on_path(path.resolve().parent)
+    module = importlib.util.module_from_spec(spec)
+    # Pickling and dataclasses look the module up by its name.
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[module_name]
+        raise _import_failed(name, error, path.resolve()) from error
+    return module
+
+
+def _import_module(place: str, name: str) -> ModuleType:
+    _put_on_path(Path.cwd())
+    try:
+        return importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name and f"{place}.".startswith(f"{error.name}."):
+            raise OptionError(
+                f"objective is {name!r}: there is no module {error.name!r} in "
+                f"{str(Path.cwd())!r} or among the installed packages."
+            ) from error
+        raise _import_failed(name, error, None) from error
+    except Exception as error:
+        raise _import_failed(name, error, None) from error
+
+
+def _put_on_path(folder: Path) -> None:
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+def _import_failed(name: str, error: Exception, path: Path | None) -> OptionError:
+    """Make the error that shows the user's own, with the place in the user's file."""
+    frames = traceback.extract_tb(error.__traceback__)
+    in_file = [frame for frame in frames if path is not None and frame.filename == str(path)]
+    where = f" (line {in_file[-1].lineno} of {in_file[-1].filename})" if in_file else ""
+    return OptionError(
+        f"objective is {name!r}, and importing it raised {type(error).__name__}: {error}{where}"
+    )
+
+
+def _offer(module: ModuleType) -> str:
+    """Name the functions that a module defines."""
+    own = [
+        name
+        for name, value in vars(module).items()
+        if callable(value) and getattr(value, "__module__", None) == module.__name__
+    ]
+    return f"It has {', '.join(own)}." if own else "It defines no function."
+
+
+def _neighbours(path: Path) -> str:
+    """Name the file that may have been meant."""
+    names = (
+        {other.name: other for other in path.parent.glob("*.py")} if path.parent.is_dir() else {}
+    )
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f"Did you mean {str(names[near[0]])!r}?" if near else "Check the path."
+
+
+def _grid(config: GridConfig, given: Grid | None) -> Grid:
+    options = given_options(config)
+    pue = options.pop("pue", 1.0 if given is None else given.pue)
+    if options:
+        return Grid(**options, pue=pue)
+    if given is None:
+        try:
+            given = Grid.from_environment()
+        except GridError as error:
+            raise GridError(f"{error} On the command line: grid.country=FRA.") from error
+    return Grid.from_dict(given.to_dict() | {"pue": pue})
+
+
+def _meter(config: MeterConfig, given: MeterOptions | Meter) -> MeterOptions | Meter:
+    options = given_options(config)
+    if not options:
+        return given
+    if not isinstance(given, MeterOptions):
+        raise OptionError(
+            f"meter.{next(iter(options))} is for CodeCarbon, and the objective has a meter of its "
+            f"own, {type(given).__name__}: leave the option out, or the meter."
+        )
+    return replace(given, **options)
+
+
+def _trackers(config: MLflowConfig, given: tuple[Tracker, ...]) -> tuple[Tracker, ...]:
+    options: dict[str, Any] = given_options(config)
+    if not options:
+        return given
+    ours = [tracker for tracker in given if isinstance(tracker, MLflowTracker)]
+    if not options.pop("enabled", True):
+        return tuple(tracker for tracker in given if tracker not in ours)
+    if not ours:
+        return (_mlflow(config, MLflowTracker()), *given)
+    # Where there are several, they are told apart by the decorator alone: the first is meant.
+    return tuple(_mlflow(config, one) if one is ours[0] else one for one in given)
+
+
+def _mlflow(config: MLflowConfig, given: MLflowTracker) -> MLflowTracker:
+    """Make a tracker like the given one, but for what the configuration sets."""
+    # A copy has the options alone, and no connection.
+    tracker = copy.copy(given)
+    if config.activate is not None:
+        tracker = MLflowTracker(
+            activate=config.activate, flush_interval_s=given.flush_interval_s, name=given.name
+        )
+        tracker.uri, tracker.experiment = given.uri, given.experiment
+    tracker.uri = tracker.uri if config.uri is None else config.uri
+    tracker.experiment = tracker.experiment if config.experiment is None else config.experiment
+    return tracker

@@ -1,0 +1,237 @@
+"""The keys of a configuration, their types and their defaults; ``conf/config.yaml`` shows them.
+
+None stands for what the decorator of the objective says, or for its default.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from green_optuna.errors import OptionError
+from green_optuna.rules import rule_by_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import optuna
+    from _typeshed import DataclassInstance
+
+    from green_optuna.rules import Rule
+
+MISSING = "???"
+"""How OmegaConf writes a value that has to be given."""
+
+SAMPLERS = ("tpe", "nsga2", "random")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyConfig:
+    """The study, and how much of it this run does.
+
+    Attributes:
+        name: Its name; None for the name of the objective's file or module.
+        storage: The URL of its storage; None for ``GREEN_OPTUNA_STORAGE``, else
+            ``sqlite:///green_optuna.db`` in the working folder.
+        n_trials: How many trials this run adds; None for no limit.
+        timeout_s: When to start no further trial, in s from the start; None for never.
+        n_jobs: How many trials run side by side, in threads; -1 for one a processor.
+        sampler: One of ``SAMPLERS``.
+        seed: The sampler's seed; None for another one each time.
+    """
+
+    name: str | None = None
+    storage: str | None = None
+    n_trials: int | None = 20
+    timeout_s: float | None = None
+    n_jobs: int = 1
+    sampler: str = "tpe"
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers and the sampler.
+
+        Raises:
+            OptionError: One cannot be used.
+        """
+        if self.n_trials is not None and self.n_trials < 1:
+            raise OptionError(f"study.n_trials is {self.n_trials}: give 1 or more, or null.")
+        # Written so that NaN is refused.
+        if self.timeout_s is not None and not 0 < self.timeout_s < math.inf:
+            raise OptionError(f"study.timeout_s is {self.timeout_s}: give seconds, or null.")
+        if self.n_jobs < 1 and self.n_jobs != -1:
+            raise OptionError(
+                f"study.n_jobs is {self.n_jobs}: give 1 or more, or -1 for one a processor."
+            )
+        if self.seed is not None and not 0 <= self.seed < 2**32:
+            raise OptionError(f"study.seed is {self.seed}: give 0 to {2**32 - 1}, or null.")
+        if self.sampler not in SAMPLERS:
+            raise OptionError(
+                f"study.sampler is {self.sampler!r}: give one of {', '.join(SAMPLERS)}."
+            )
+
+    def make_sampler(self) -> optuna.samplers.BaseSampler:
+        """Make the sampler, with its seed."""
+        from optuna import samplers
+
+        if self.sampler == "random":
+            return samplers.RandomSampler(seed=self.seed)
+        if self.sampler == "nsga2":
+            return samplers.NSGAIISampler(seed=self.seed)
+        return samplers.TPESampler(seed=self.seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridConfig:
+    """Where the electricity comes from: the options of :class:`green_optuna.Grid`.
+
+    Country, region, intensity and source go together: where one of them is given, none of the
+    four is taken from the decorator. The PUE stands for itself.
+    """
+
+    country: str | None = None
+    region: str | None = None
+    carbon_intensity_g_per_kwh: float | None = None
+    source: str | None = None
+    pue: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterConfig:
+    """How CodeCarbon measures: the options of :class:`green_optuna.MeterOptions`."""
+
+    sample_interval_s: float | None = None
+    tracking_mode: str | None = None
+    cpu_power_w: float | None = None
+    ram_power_w: float | None = None
+    gpu_ids: list[int | str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MLflowConfig:
+    """Whether and where MLflow is told: the options of :class:`green_optuna.MLflowTracker`.
+
+    Attributes:
+        enabled: False for no MLflow, True for MLflow though the decorator has it not.
+        uri: The tracking URI.
+        experiment: The name of the experiment.
+        activate: Whether ``mlflow.log_metric`` in the objective lands in the trial's run.
+    """
+
+    enabled: bool | None = None
+    uri: str | None = None
+    experiment: str | None = None
+    activate: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackersConfig:
+    """Who is told of each trial."""
+
+    mlflow: MLflowConfig = field(default_factory=MLflowConfig)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleConfig:
+    """The rule that selects one trial of the front, and its options.
+
+    Attributes:
+        name: One of :data:`green_optuna.rules.RULES`; None to select none.
+        relative: Tolerance: the share of the best quality that may be given up.
+        absolute: Tolerance: what may be given up on the scale from 0 to 1, instead.
+        max_co2e_kg: Best quality: the greatest CO2e allowed, in kg.
+        max_quality_loss: Least CO2e: the greatest quality loss allowed, from 0 to 1.
+        max_n_params: Best quality and least CO2e: the most parameters allowed.
+        objectives: Knee: the names of its two objectives.
+    """
+
+    name: str | None = "tolerance"
+    relative: float | None = None
+    absolute: float | None = None
+    max_co2e_kg: float | None = None
+    max_quality_loss: float | None = None
+    max_n_params: float | None = None
+    objectives: list[str] | None = None
+
+    def make(self, spell: Callable[[str], str] = "rule.{}".format) -> Rule | None:
+        """Make the rule.
+
+        Args:
+            spell: How the user writes an option, for the message that refuses one.
+
+        Raises:
+            OptionError: The rule is unknown, or does not take an option that is given.
+        """
+        if self.name is None:
+            return None
+        default: Any = rule_by_name(self.name)
+        taken = [option.name for option in fields(default)]
+        given = _given(self, without="name")
+        for name in given:
+            if name not in taken:
+                raise OptionError(
+                    f"{spell(name)} is no option of the rule {self.name!r}, which takes "
+                    f"{' and '.join(spell(option) for option in taken)}."
+                )
+        rule: Rule = type(default)(**given)
+        return rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """All that ``green-optuna run`` is told.
+
+    Attributes:
+        objective: ``path/to/file.py:function`` or ``package.module:function``.
+        study: The study.
+        grid: Where the electricity comes from.
+        meter: How energy is measured.
+        trackers: Who is told of each trial.
+        objectives: What the objective returns, in order.
+        quality_bounds: The worst and the best quality there can be.
+        n_params: A count, or which of the model's parameters count: "total" or "trainable".
+        rule: Which trial of the front is selected in the end.
+    """
+
+    objective: str = MISSING
+    study: StudyConfig = field(default_factory=StudyConfig)
+    grid: GridConfig = field(default_factory=GridConfig)
+    meter: MeterConfig = field(default_factory=MeterConfig)
+    trackers: TrackersConfig = field(default_factory=TrackersConfig)
+    objectives: list[str] | None = None
+    quality_bounds: list[float] | None = None
+    n_params: int | str | None = None
+    rule: RuleConfig = field(default_factory=RuleConfig)
+
+    @property
+    def study_name(self) -> str:
+        """The study's name: that of the objective's file or module where none is given."""
+        if self.study.name is not None:
+            return self.study.name
+        place = self.objective.rpartition(":")[0]
+        return PurePath(place).stem if place.endswith(".py") else place.rpartition(".")[2]
+
+
+def given_options(section: GridConfig | MeterConfig | MLflowConfig) -> dict[str, Any]:
+    """Give those options of a section that are not left to the decorator."""
+    return _given(section)
+
+
+def key_paths() -> Mapping[str, bool]:
+    """Give each key with its dots, as ``study.n_trials``, and whether it holds further keys."""
+    return dict(_key_paths(RunConfig()))
+
+
+def _key_paths(section: DataclassInstance, prefix: str = "") -> Iterator[tuple[str, bool]]:
+    for item in fields(section):
+        value = getattr(section, item.name)
+        yield f"{prefix}{item.name}", is_dataclass(value)
+        if is_dataclass(value) and not isinstance(value, type):
+            yield from _key_paths(value, f"{prefix}{item.name}.")
+
+
+def _given(section: DataclassInstance, *, without: str = "") -> dict[str, Any]:
+    options = {item.name: getattr(section, item.name) for item in fields(section)}
+    return {k: value for k, value in options.items() if value is not None and k != without}

@@ -1,0 +1,618 @@
+"""The command line: what it shows where, and with which exit code it ends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+import pytest
+
+import green_optuna as go
+from green_optuna.cli import main
+from green_optuna.record import read_candidates
+from green_optuna.terms import ATTRIBUTE
+from green_optuna.units import format_co2e
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from optuna.storages import BaseStorage
+
+TRAIN = """
+import time
+
+import green_optuna as go
+
+METER = go.ReplayMeter(cpu_w=50.0, ram_w=10.0)
+
+@go.green_objective(country="FRA", meter=METER, trackers=[])
+def objective(trial):
+    width = trial.suggest_int("width", 1, 1000, log=True)
+    return 1 - 1 / (1 + width), width
+
+@go.green_objective(country="FRA", meter=METER, trackers=[])
+def endless(trial):
+    time.sleep(0.1)
+    return objective.function(trial)
+
+@go.green_objective(country="FRA", meter=METER, trackers=[])
+def broken(trial):
+    raise RuntimeError("a bug of mine, at postgresql://me:s3cret@host/db")
+
+@go.green_objective(country="FRA", meter=METER, trackers=[])
+def outside(trial):
+    return 1.5, 3
+
+@go.green_objective(country="FRA", meter=METER, trackers=[])
+def pruned(trial):
+    import optuna
+
+    raise optuna.TrialPruned
+
+@go.green_objective(country="FRA", meter=go.ReplayMeter(), trackers=[])
+def unmeasured(trial):
+    return 0.5, 3
+
+def plain(trial):
+    return objective.function(trial)
+"""
+
+# Loss, CO2e in kg, parameters; the last is dominated by the first.
+LOSSES = ((0.1, 1e-6, 1000), (0.105, 1e-7, 500), (0.5, 1e-8, 10), (0.6, 1e-5, 2000))
+
+
+@pytest.fixture(autouse=True)
+def _own_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget the modules that a test's own files made."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield
+    for name, module in [*sys.modules.items()]:
+        if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def _train(tmp_path: Path) -> None:
+    """Write a file with objectives into the working folder."""
+    (tmp_path / "train.py").write_text(TRAIN, encoding="utf-8")
+
+
+def add_study(storage: str | BaseStorage, name: str = "known") -> optuna.Study:
+    """Make a study whose front and selections are plain to see."""
+    study = go.create_study(name, storage=storage)
+    for loss, co2e_kg, n_params in LOSSES:
+        study.add_trial(
+            optuna.trial.create_trial(
+                values=[loss, co2e_kg, n_params],
+                params={"width": n_params},
+                distributions={"width": optuna.distributions.IntDistribution(1, 10_000)},
+                user_attrs={ATTRIBUTE: {"version": 1, "quality": 1 - loss}},
+            )
+        )
+    return study
+
+
+@pytest.fixture
+def known(sqlite_url: str) -> str:
+    """Give the URL of a storage that has one study, of four trials, three on the front."""
+    add_study(sqlite_url)
+    return sqlite_url
+
+
+class Ended:
+    """How a command ended, and what it wrote."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - whatever was written
+        """Give standard output as JSON, of which NaN and infinities are no part."""
+
+        def refuse(constant: str) -> None:
+            raise AssertionError(constant)
+
+        return json.loads(self.out, parse_constant=refuse)
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """Give standard output as the rows of a CSV file."""
+        return list(csv.DictReader(io.StringIO(self.out)))
+
+
+class Command:
+    """Calls the command line in this process."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> Ended:
+        """Call it with some arguments."""
+        self._capsys.readouterr()
+        code = main(arguments)
+        written = self._capsys.readouterr()
+        return Ended(code, written.out, written.err)
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Give the command line, to call with its arguments."""
+    return Command(capsys)
+
+
+# green-optuna front
+
+
+def test_front_shows_the_trials_that_no_other_dominates(command: Command, known: str) -> None:
+    """The table has them with scaled units, best quality first, and nothing on stderr."""
+    shown = command("front", "known", "--storage", known)
+    assert (shown.code, shown.err) == (0, "")
+    assert "3 of 4 completed trials" in shown.out
+    rows = [line for line in shown.out.splitlines() if "width=" in line]
+    cells = [[cell.strip() for cell in row.strip("│").split("│")] for row in rows]
+    assert [row[0:4] for row in cells] == [
+        ["0", "0.9", "1.00 mg", "1.00 k"],
+        ["1", "0.895", "100 ug", "500"],
+        ["2", "0.5", "10.0 ug", "10"],
+    ]
+
+
+def test_front_in_json_is_the_front_in_python(command: Command, known: str) -> None:
+    """The same numbers, in the units of the data, and nothing else on stdout."""
+    shown = command("front", "known", "--storage", known, "--format", "json")
+    front = go.pareto_front(go.load_study("known", storage=known))
+    assert (shown.code, shown.err, shown.json) == (0, "", front.to_dict())
+    assert [row["co2e_kg"] for row in shown.json["trials"]] == [1e-6, 1e-7, 1e-8]
+
+
+def test_front_in_csv_has_one_row_a_trial(command: Command, known: str) -> None:
+    """Dominated trials come on request, and are told apart."""
+    shown = command("front", "--storage", known, "--format", "csv", "--dominated")
+    assert [(row["trial"], row["on_front"]) for row in shown.rows] == [
+        ("0", "True"),
+        ("1", "True"),
+        ("2", "True"),
+        ("3", "False"),
+    ]
+    assert [float(row["co2e_kg"]) for row in shown.rows] == [row[1] for row in LOSSES]
+    without = command("front", "--storage", known, "--format", "csv")
+    assert without.rows == shown.rows[:3]
+
+
+def test_front_is_drawn_over_some_objectives(command: Command, known: str) -> None:
+    """Those that are named, in their order."""
+    options = ("--storage", known, "--format", "json")
+    shown = command("front", "--objectives", "co2e_kg, n_params", *options)
+    assert shown.json["objectives"] == ["co2e_kg", "n_params"]
+    assert [row["trial"] for row in shown.json["trials"]] == [2]
+    refused = command("front", "--objectives", "co2e", *options)
+    assert (refused.code, refused.out) == (2, "")
+    assert "co2e_kg" in refused.err
+
+
+def test_a_loss_that_is_infinite_is_null_in_json(command: Command, sqlite_url: str) -> None:
+    """JSON has no infinities, and a script's parser may refuse them."""
+    study = go.create_study("diverged", storage=sqlite_url)
+    study.add_trial(optuna.trial.create_trial(values=[float("inf"), 1.0, 1.0]))
+    for name in ("front", "select"):
+        options = ("--storage", sqlite_url, "--format", "json")
+        assert "quality_loss" in str(command(name, *options).json)
+
+
+def test_a_study_without_a_completed_trial_has_an_empty_front(
+    command: Command, sqlite_url: str
+) -> None:
+    """An empty front is no failure; selecting from it is."""
+    go.create_study("empty", storage=sqlite_url)
+    shown = command("front", "--storage", sqlite_url, "--format", "json")
+    assert (shown.code, shown.json["trials"]) == (0, [])
+    assert command("front", "--storage", sqlite_url).code == 0
+    selected = command("select", "--storage", sqlite_url)
+    assert (selected.code, selected.out) == (1, "")
+    assert "'empty'" in selected.err
+
+
+# green-optuna select
+
+
+@pytest.mark.parametrize(
+    ("options", "trial"),
+    [
+        ([], 1),
+        (["--tolerance", "0"], 0),
+        (["--tolerance", "0.5"], 2),
+        (["--absolute", "0.001"], 0),
+        (["--rule", "tolerance", "--absolute", "0.4"], 2),
+        (["--rule", "min-co2e"], 2),
+        (["--rule", "min-co2e", "--max-quality-loss", "0.2"], 1),
+        (["--rule", "best-quality"], 0),
+        (["--rule", "best-quality", "--max-co2e-kg", "5e-7"], 1),
+        (["--rule", "best-quality", "--max-n-params", "100"], 2),
+        (["--rule", "knee"], 1),
+        (["--rule", "knee", "--objectives", "co2e_kg,n_params"], 2),
+    ],
+)
+def test_select_applies_a_rule_with_its_options(
+    command: Command, known: str, options: list[str], trial: int
+) -> None:
+    """Every option changes the choice as its rule says."""
+    shown = command("select", "known", "--storage", known, "--format", "json", *options)
+    assert (shown.code, shown.err, shown.json["trial"]) == (0, "", trial)
+
+
+def test_select_writes_the_same_in_each_format(command: Command, known: str) -> None:
+    """Names and values agree with Selection.to_dict."""
+    selection = go.pareto_front(go.load_study("known", storage=known)).select()
+    plain = selection.to_dict()
+    assert command("select", "--storage", known, "--format", "json").json == plain
+    (row,) = command("select", "--storage", known, "--format", "csv").rows
+    assert (int(row["trial"]), float(row["co2e_kg"])) == (selection.number, 1e-7)
+    assert (row["rule"], row["param_width"]) == ("tolerance", "500")
+    table = command("select", "--storage", known).out
+    for shown in (selection.rule.describe(), "100 ug", "500", "0.895"):
+        assert shown in table
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--rule", "knee", "--tolerance", "0.1"], "--tolerance is no option of the rule 'knee'"),
+        (["--max-co2e-kg", "1"], "--max-co2e-kg is no option of the rule 'tolerance'"),
+        (["--rule", "min-co2e", "--objectives", "a,b"], "--max-quality-loss"),
+        (["--rule", "tolernce"], "did you mean 'tolerance'"),
+        (["--tolerance", "0.1", "--absolute", "0.1"], "give one of them"),
+        (["--tolerance", "2"], "below 1"),
+        (["--tolerance", "much"], "--tolerance"),
+        (["--rule", "best-quality", "--max-n-params", "-1"], "at least 0"),
+        (["--unknown"], "--unknown"),
+        (["--format", "xml"], "xml"),
+    ],
+)
+def test_wrong_usage_ends_with_2(
+    command: Command, known: str, options: list[str], said: str
+) -> None:
+    """Nothing is ignored, and stdout stays empty."""
+    shown = command("select", "--storage", known, *options)
+    assert (shown.code, shown.out, shown.err.count("\n")) == (2, "", 1)
+    assert said in shown.err
+
+
+def test_caps_that_no_model_meets_end_with_3(command: Command, known: str) -> None:
+    """A script can tell this from a failure; the nearest miss is said in one line."""
+    caps = ("--rule", "best-quality", "--max-co2e-kg", "1e-9")
+    shown = command("select", "--storage", known, *caps)
+    assert (shown.code, shown.out, shown.err.count("\n")) == (3, "", 1)
+    assert "1e-08" in shown.err
+
+
+# Storages and studies
+
+
+@pytest.mark.parametrize("name", ["front", "select"])
+def test_a_study_is_found_by_name(command: Command, known: str, name: str) -> None:
+    """With one study it may be left out; with two it must be named, and near names are offered."""
+    assert command(name, "--storage", known).code == 0
+    add_study(known, "other")
+    for arguments in (("knwon",), ()):
+        refused = command(name, *arguments, "--storage", known)
+        assert (refused.code, refused.out) == (2, "")
+        assert "'known'" in refused.err
+
+
+def test_the_storage_may_come_from_the_environment(
+    command: Command, known: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it and without --storage, the error says how to give one."""
+    refused = command("front")
+    assert refused.code == 2
+    assert "--storage" in refused.err
+    assert "GREEN_OPTUNA_STORAGE" in refused.err
+    monkeypatch.setenv("GREEN_OPTUNA_STORAGE", known)
+    assert command("front").code == 0
+
+
+def test_a_mistyped_path_makes_no_database(command: Command, tmp_path: Path) -> None:
+    """Reading a storage that does not exist is refused, and leaves the folder as it was."""
+    before = sorted(tmp_path.iterdir())
+    for url in ("sqlite:///typo.db", "journal:typo.log", f"journal://{tmp_path}/typo.log"):
+        refused = command("front", "--storage", url)
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+        assert "typo" in refused.err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_another_programs_database_is_left_alone(command: Command, tmp_path: Path) -> None:
+    """Optuna's tables are not made in it."""
+    path = tmp_path / "theirs.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (x INTEGER)")
+    connection.close()
+    before = path.read_bytes()
+    assert command("front", "--storage", f"sqlite:///{path}").code == 2
+    assert path.read_bytes() == before
+
+
+def test_a_journal_file_is_a_storage(command: Command, tmp_path: Path) -> None:
+    """Relative or absolute, and a run makes it."""
+    ran = command("run", "objective=train.py:objective", "study.storage=journal:s.log", *SHORT)
+    assert ran.code == 0
+    assert (tmp_path / "s.log").is_file()
+    relative = command("front", "--storage", "journal:s.log", "--format", "json")
+    absolute = command("front", "--storage", f"journal://{tmp_path}/s.log", "--format", "json")
+    assert relative.json == absolute.json
+    assert relative.json["n_completed"] == 3
+    refused = command("front", "--storage", "journal://s.log")
+    assert refused.code == 2
+    assert "journal:study.log" in refused.err
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:s3cret@127.0.0.1:1/db",
+        "postgresql+nodriver://me:s3cret@127.0.0.1:1/db?sslmode=require",
+        "nothing://me:s3cret@host/db",
+        "mysql://me:p%40s3cret@host/db",
+        "redis://:s3cret@127.0.0.1:1",
+        "postgresql://me:s3cret@host:no-port/db",
+        "sqlite:////no/such/folder/x.db?token=s3cret&uri=true",
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Query string argument")
+def test_no_password_is_ever_shown(
+    command: Command, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line, from either command, given either way."""
+    ended = [
+        command("front", "--storage", url),
+        command("front", "study", url),
+        command("run", "objective=train.py:objective", f"study.storage={url}"),
+        command("run", "objective=train.py:objective", f"study.storage={url}", "study.x=1"),
+    ]
+    monkeypatch.setenv("GREEN_OPTUNA_STORAGE", url)
+    ended += [command("front"), command("run", "objective=train.py:objective")]
+    for shown in ended:
+        assert shown.code in (1, 2)
+        assert "s3cret" not in shown.out + shown.err
+        assert shown.err.startswith("error: ")
+        assert shown.err.count("\n") == 1
+
+
+# green-optuna run
+
+SHORT = ("study.n_trials=3", "study.sampler=random", "study.seed=0")
+
+
+def run(command: Command, objective: str, *overrides: str) -> Ended:
+    """Run an objective of train.py for three trials, unless an override says more."""
+    return command("run", f"objective=train.py:{objective}", *SHORT, *overrides)
+
+
+def load() -> optuna.Study:
+    """Load the study that a run without further options makes."""
+    return go.load_study("train", storage="sqlite:///green_optuna.db")
+
+
+def test_run_runs_a_study_and_shows_its_front(command: Command) -> None:
+    """The table is that of `front`, the progress is on stderr with what the study spent."""
+    ran = run(command, "objective")
+    study = load()
+    assert ran.code == 0
+    assert len(study.trials) == 3
+    front = command("front", "--storage", "sqlite:///green_optuna.db").out
+    selected = command("select", "--storage", "sqlite:///green_optuna.db").out
+    assert ran.out == front + selected
+    assert "3/3 trials" in ran.err
+    assert f"{format_co2e(read_candidates(study).spent_co2e_kg)} CO2e" in ran.err
+
+
+def test_run_resumes_a_study_and_counts_all_it_spent(command: Command) -> None:
+    """The second run adds its trials; the bar starts from what had been spent."""
+    run(command, "objective")
+    again = run(command, "objective", "study.n_jobs=2", "study.seed=1")
+    study = load()
+    assert len(study.trials) == 6
+    assert "3/3 trials" in again.err
+    assert f"{format_co2e(read_candidates(study).spent_co2e_kg)} CO2e" in again.err
+
+
+def test_run_measures_a_plain_function(command: Command) -> None:
+    """It is decorated with the options of the configuration."""
+    options = ("grid.country=POL", "trackers.mlflow.enabled=false", "study.n_trials=1")
+    ran = run(command, "plain", *options)
+    assert ran.code == 0
+    kept = load().trials[0].user_attrs[ATTRIBUTE]
+    assert kept["grid"]["country"] == "POL"
+    assert kept["co2e_kg"] == load().trials[0].values[1] > 0
+
+
+def test_run_without_a_rule_selects_nothing(command: Command) -> None:
+    """rule.name=null leaves the choice for later."""
+    ran = run(command, "objective", "rule.name=null")
+    assert ran.code == 0
+    assert "Pareto front" in ran.out
+    assert "Selected" not in ran.out
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["study.n_trails=3"], "study.n_trials"),
+        (["rule.name=knee", "rule.relative=0.1"], "rule.relative"),
+        (["rule.name=nothing"], "'nothing'"),
+        (["objectives=[quality_loss,n_params]"], "rule.name=null"),
+        (["objectives=[loss]"], "loss"),
+        (["grid.country=XYZ"], "XYZ"),
+        (["meter.cpu_power_w=3"], "meter.cpu_power_w"),
+        (["quality_bounds=[1]"], "quality_bounds"),
+        (["objective=train.py:nothing"], "nothing"),
+    ],
+)
+def test_a_run_that_cannot_work_starts_no_trial(
+    command: Command, tmp_path: Path, overrides: list[str], said: str
+) -> None:
+    """All of the configuration is checked before a study is made."""
+    refused = run(command, "objective", *overrides)
+    assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+    assert said in refused.err
+    assert not (tmp_path / "green_optuna.db").exists()
+
+
+def test_a_run_on_other_terms_leaves_the_study_as_it_was(command: Command) -> None:
+    """Another grid is refused before a trial, not by a failed one."""
+    run(command, "objective")
+    refused = run(command, "objective", "grid.country=POL")
+    assert (refused.code, refused.out) == (1, "")
+    assert "carbon_intensity_g_per_kwh" in refused.err
+    assert len(load().trials) == 3
+
+
+def test_the_users_exception_is_shown_with_its_place(command: Command) -> None:
+    """Its traceback starts in the user's file, and hides the password in its message."""
+    ran = run(command, "broken")
+    assert (ran.code, ran.out) == (1, "")
+    lines = ran.err[ran.err.index("Traceback") :].splitlines()
+    assert "train.py" in lines[1]
+    assert "in broken" in lines[1]
+    assert lines[-1] == "RuntimeError: a bug of mine, at postgresql://me:***@host/db"
+    assert "s3cret" not in ran.err
+
+
+@pytest.mark.parametrize(("objective", "code"), [("outside", 1), ("unmeasured", 4)])
+def test_an_error_of_the_library_is_one_line(command: Command, objective: str, code: int) -> None:
+    """A quality outside its bounds is a failure; a host that cannot measure is another."""
+    ran = run(command, objective)
+    assert (ran.code, ran.out) == (code, "")
+    assert "Traceback" not in ran.err
+    assert ran.err.splitlines()[-1].startswith("error: ")
+
+
+def test_a_run_of_pruned_trials_says_so(command: Command) -> None:
+    """There is no front to show, and what they spent is counted all the same."""
+    ran = run(command, "pruned")
+    assert (ran.code, ran.out) == (0, "")
+    assert "No trial was completed." in ran.err
+    spent = read_candidates(load()).spent_co2e_kg
+    assert f"{format_co2e(spent)} CO2e" in ran.err
+    assert spent > 0
+
+
+def test_a_run_whose_caps_nothing_meets_ends_with_3(command: Command) -> None:
+    """The front is shown, and the trials are kept."""
+    ran = run(command, "objective", "rule.name=best-quality", "rule.max_co2e_kg=1e-30")
+    assert ran.code == 3
+    assert "Pareto front" in ran.out
+    assert len(load().trials) == 3
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """Start the command line in a process of its own."""
+    root = str(Path(__file__).parents[1])
+    paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-m", "green_optuna", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | {"PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8"},
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT, as Ctrl-C does")
+def test_ctrl_c_ends_a_run_with_what_there_is(tmp_path: Path) -> None:
+    """The front of the trials so far is shown, without a traceback, and the code is 130."""
+    process = start("run", "objective=train.py:endless", "study.n_trials=null")
+    url = "sqlite:///green_optuna.db"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.5)
+        if (tmp_path / "green_optuna.db").exists() and done_trials(url) >= 2:
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Pareto front" in out
+    assert "Stopped with Ctrl-C" in err
+    assert "Traceback" not in err
+    assert done_trials(url) >= 2
+
+
+def done_trials(url: str) -> int:
+    """Count the completed trials of a study that another process may just be making."""
+    try:
+        trials = go.load_study("train", storage=url).trials
+    except (KeyError, RuntimeError, optuna.exceptions.StorageInternalError):
+        return 0
+    return sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in trials)
+
+
+@pytest.mark.slow
+def test_run_says_how_to_open_mlflow(tmp_path: Path) -> None:
+    """The command names the store that was used, and the page that of the study's run there."""
+    import mlflow
+
+    overrides = ("objective=train.py:objective", "trackers.mlflow.uri=sqlite:///runs.db", *SHORT)
+    process = start("run", *overrides)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert "mlflow ui --backend-store-uri sqlite:///runs.db" in err
+    run_id = err.partition("/runs/")[2].split()[0]
+    tracked = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'runs.db'}").get_run(run_id)
+    assert tracked.info.run_name == "study: train"
+    assert f"#/experiments/{tracked.info.experiment_id}/runs/" in err
+
+
+# The command itself
+
+
+def test_help_loads_nothing_that_only_a_run_needs() -> None:
+    """--help of each command leaves MLflow, Hydra and the like alone."""
+    heavy = ("codecarbon", "hydra", "mlflow", "moocore", "pandas", "plotly", "torch")
+    code = f"""
+import sys
+from green_optuna.cli import main
+for name in ([], ["run"], ["front"], ["select"]):
+    assert main([*name, "--help"]) == 0
+print("loaded:", *({set(heavy)!r} & sys.modules.keys()), file=sys.stderr)
+"""
+    root = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": root},
+    )
+    assert (done.returncode, done.stderr.split()) == (0, ["loaded:"])
+
+
+def test_the_version_is_shown(command: Command) -> None:
+    """In one line, for a report of a bug."""
+    shown = command("--version")
+    assert (shown.code, shown.out.split()[0]) == (0, "green-optuna")
+
+
+def test_a_name_that_is_no_command_ends_with_2(command: Command) -> None:
+    """As every other wrong usage does."""
+    shown = command("fornt")
+    assert (shown.code, shown.out, shown.err.count("\n")) == (2, "", 1)
+    assert "fornt" in shown.err
+
+
+def test_without_a_command_the_help_is_shown(command: Command) -> None:
+    """All that there is, on one page."""
+    shown = command()
+    assert shown.code == 2
+    for name in ("run", "front", "select"):
+        assert name in shown.out

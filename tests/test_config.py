@@ -1,0 +1,594 @@
+"""The configuration: what composes, what is refused, and what it makes of an objective."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+import pytest
+from omegaconf import OmegaConf
+
+from green_optuna import (
+    BestQuality,
+    GreenObjective,
+    Grid,
+    GridError,
+    Knee,
+    MemoryTracker,
+    MeterOptions,
+    MinCO2e,
+    MLflowTracker,
+    OptionError,
+    QualityBounds,
+    ReplayMeter,
+    Tolerance,
+    green_objective,
+)
+from green_optuna.config import (
+    GridConfig,
+    MeterConfig,
+    MLflowConfig,
+    RuleConfig,
+    RunConfig,
+    StudyConfig,
+    TrackersConfig,
+    conf_folder,
+    load_config,
+    load_function,
+    make_objective,
+)
+from green_optuna.config.schema import key_paths
+from green_optuna.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OBJECTIVE = "objective=train.py:objective"
+
+TRAIN = """
+import green_optuna as go
+
+TRACKER = go.MLflowTracker("sqlite:///own.db", "own", activate=False, flush_interval_s=7.0)
+
+def plain(trial):
+    return trial.suggest_float("x", 0, 1), 3
+
+@go.green_objective(
+    grid=go.Grid(country="USA", region="california", pue=1.2),
+    meter=go.MeterOptions(sample_interval_s=2.0, cpu_power_w=30.0),
+    trackers=[TRACKER, go.MemoryTracker()],
+    objectives=("quality_loss", "co2e_kg"),
+    quality_bounds=(2.0, 0.0),
+    n_params="trainable",
+)
+def decorated(trial):
+    return plain(trial)
+
+@go.green_objective(country="FRA", meter=go.ReplayMeter(cpu_w=50.0), trackers=[])
+def replayed(trial):
+    return plain(trial)
+
+number = 3
+
+class Model:
+    pass
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget the modules that a test's own files made."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield
+    for name, module in [*sys.modules.items()]:
+        if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Path:
+    """Write a file with objectives into the working folder."""
+    path = tmp_path / "train.py"
+    path.write_text(TRAIN, encoding="utf-8")
+    return path
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a file, with its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Give the innermost keys with their dots."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        path = f"{prefix}{key}"
+        found |= flat(value, f"{path}.") if isinstance(value, dict) else {path: value}
+    return found
+
+
+def leaves() -> list[str]:
+    """Give the keys that hold no further ones."""
+    return [key for key, holds_keys in key_paths().items() if not holds_keys]
+
+
+# What is shipped.
+
+
+def test_the_shipped_configuration_shows_every_key() -> None:
+    """conf/config.yaml has the keys that there are, and no others."""
+    shipped = OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml"))
+    assert isinstance(shipped, dict)
+    assert sorted(flat(shipped)) == sorted(leaves())  # type: ignore[arg-type]  # its keys are text
+
+
+def test_the_shipped_configuration_shows_the_defaults() -> None:
+    """Composed from conf/config.yaml, all is as if no file said anything."""
+    assert load_config([OBJECTIVE]) == RunConfig(objective="train.py:objective")
+
+
+def test_the_digits_configuration_names_the_example() -> None:
+    """conf/digits.yaml runs a function that examples/digits.py defines."""
+    config = load_config(config_name="digits")
+    file, _, function = config.objective.partition(":")
+    example = (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
+    assert f"def {function}(trial" in example
+    assert (config.study_name, config.study.storage) == ("digits", "sqlite:///digits.db")
+
+
+def test_the_sections_have_the_options_of_what_they_make() -> None:
+    """No option of a grid, a meter or a rule is missing from the configuration."""
+    assert {item.name for item in fields(GridConfig)} == {item.name for item in fields(Grid)}
+    assert {item.name for item in fields(MeterConfig)} == {
+        item.name for item in fields(MeterOptions)
+    }
+    options: set[str] = set()
+    for rule in RULES.values():
+        options |= {item.name for item in fields(rule)}  # type: ignore[arg-type]  # all are dataclasses
+    assert {item.name for item in fields(RuleConfig)} == options | {"name"}
+
+
+# Overrides.
+
+
+@pytest.mark.parametrize(
+    ("override", "path", "value"),
+    [
+        ("study.n_trials=50", "study.n_trials", 50),
+        ("study.n_trials=null", "study.n_trials", None),
+        ("+study.timeout_s=60", "study.timeout_s", 60.0),
+        ("++study.seed=0", "study.seed", 0),
+        ("study.name=my study", "study.name", "my study"),
+        ("study.name=7", "study.name", "7"),
+        ("study.storage=journal:a.log", "study.storage", "journal:a.log"),
+        ("study.storage=sqlite:////tmp/a b/c.db", "study.storage", "sqlite:////tmp/a b/c.db"),
+        (
+            "study.storage=postgresql://me:s3c$r%40t@host:5432/db?sslmode=require&a='b'",
+            "study.storage",
+            "postgresql://me:s3c$r%40t@host:5432/db?sslmode=require&a='b'",
+        ),
+        ("objectives=[quality_loss,co2e_kg]", "objectives", ["quality_loss", "co2e_kg"]),
+        ("quality_bounds=[2.5, 0]", "quality_bounds", [2.5, 0.0]),
+        ("n_params=1000", "n_params", 1000),
+        ("n_params=trainable", "n_params", "trainable"),
+        ("meter.gpu_ids=[0,GPU-1f]", "meter.gpu_ids", [0, "GPU-1f"]),
+        ("trackers.mlflow.enabled=false", "trackers.mlflow.enabled", False),
+        ("rule.max_co2e_kg=1e-6", "rule.max_co2e_kg", 1e-6),
+    ],
+)
+def test_a_key_is_set_on_the_command_line(override: str, path: str, value: object) -> None:
+    """An override changes its key, whatever characters its value has."""
+    found: Any = load_config([OBJECTIVE, override])
+    for name in path.split("."):
+        found = getattr(found, name)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("override", "nearest"),
+    [
+        ("study.n_trails=5", "study.n_trials"),
+        ("n_trials=5", "study.n_trials"),
+        ("+seed=5", "study.seed"),
+        ("mlflow.uri=x", "trackers.mlflow.uri"),
+        ("grid.contry=FRA", "grid.country"),
+        ("quality_bound=[0,1]", "quality_bounds"),
+        ("hydra.run.dir=x", "study.n_trials"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest(override: str, nearest: str) -> None:
+    """A slip of the pen names the key that was meant; none is silently ignored."""
+    with pytest.raises(OptionError, match=r"did you mean '") as error:
+        load_config([OBJECTIVE, override])
+    assert override.partition("=")[0].lstrip("+") in str(error.value)
+    if not override.startswith("hydra"):
+        assert nearest in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("train.py:objective", "objective=train.py:objective"),
+        ("study=big", "holds keys: study.name"),
+        ("study.n_trials=5,10", "several values"),
+        ("study.n_trials=many", "study.n_trials: Value 'many'"),
+        ("study.n_trials=2.5", "study.n_trials: Value '2.5'"),
+        ("objectives=co2e_kg", "objectives"),
+        ("quality_bounds=[a,b]", "quality_bounds"),
+        ("study.n_trials=0", "study.n_trials is 0"),
+        ("study.n_jobs=0", "study.n_jobs is 0"),
+        ("study.timeout_s=-1", "study.timeout_s is -1"),
+        ("study.timeout_s=nan", "study.timeout_s is nan"),
+        ("study.seed=-1", "study.seed is -1"),
+        ("study.sampler=gp", "tpe, nsga2, random"),
+        ("~study.color", "did you mean"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_name(override: str, said: str) -> None:
+    """The error names the key with its value, and what it takes."""
+    with pytest.raises(OptionError) as error:
+        load_config([OBJECTIVE, override])
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("overrides", [[], ["objective=null"], ["objective=''"]])
+def test_without_an_objective_the_error_says_what_to_write(overrides: list[str]) -> None:
+    """There is nothing to run, and two ways to name something."""
+    with pytest.raises(OptionError, match="objective") as error:
+        load_config(overrides)
+    assert "path/to/file.py:function" in str(error.value) or "null" in overrides[0]
+
+
+def test_composing_writes_no_file(tmp_path: Path) -> None:
+    """Hydra's output folders and logs are not made."""
+    load_config([OBJECTIVE])
+    assert list(tmp_path.iterdir()) == []
+
+
+# Files of the user's own.
+
+
+def test_a_file_of_ones_own_holds_only_what_differs(tmp_path: Path) -> None:
+    """What it leaves out has its default, and can be overridden all the same."""
+    write(tmp_path / "my conf/big.yaml", "objective: a.b:f\nstudy: {n_trials: 500}\nrule:\n")
+    config = load_config(["grid.pue=1.3"], config_name="big", config_dir=tmp_path / "my conf")
+    assert config == RunConfig(
+        objective="a.b:f", study=StudyConfig(n_trials=500), grid=GridConfig(pue=1.3)
+    )
+
+
+def test_a_folder_of_ones_own_may_have_groups(tmp_path: Path) -> None:
+    """Hydra's defaults and config groups work as everywhere."""
+    write(tmp_path / "c/base.yaml", "objective: a.b:f\nstudy: {seed: 1}\n")
+    write(tmp_path / "c/big.yaml", "defaults: [base, _self_, grid: dirty]\nstudy: {n_trials: 9}\n")
+    write(tmp_path / "c/grid/clean.yaml", "country: FRA\n")
+    write(tmp_path / "c/grid/dirty.yaml", "country: POL\n")
+    both = load_config(config_name="big", config_dir="c")
+    assert (both.study.seed, both.study.n_trials, both.grid.country) == (1, 9, "POL")
+    clean = load_config(["grid=clean"], config_name="big", config_dir="c")
+    assert clean.grid.country == "FRA"
+
+
+def test_the_environment_can_be_read_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """${oc.env:NAME} is resolved, and an unset variable is named."""
+    write(tmp_path / "c/config.yaml", "objective: a.b:f\nstudy: {storage: '${oc.env:MY_DB}'}\n")
+    monkeypatch.setenv("MY_DB", "sqlite:///mine.db")
+    assert load_config(config_dir="c").study.storage == "sqlite:///mine.db"
+    monkeypatch.delenv("MY_DB")
+    with pytest.raises(OptionError, match="MY_DB"):
+        load_config(config_dir="c")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("study: {n_trails: 3}", "did you mean 'study.n_trials'"),
+        ("n_trials: 3", "did you mean 'study.n_trials'"),
+        ("study: 5", "holds keys: study.name"),
+        ("trackers: {mlflow: yes}", "holds keys: trackers.mlflow.enabled"),
+        ("study: [", "cannot be composed"),
+        ("- a", "cannot be composed"),
+        ("defaults: [nothing]", "nothing"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_by_name(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    """The error names the configuration, and the key or what the parser says."""
+    write(tmp_path / "c/mine.yaml", f"{text}\n")
+    with pytest.raises(OptionError, match="mine") as error:
+        load_config([OBJECTIVE], config_name="mine", config_dir="c")
+    assert said in str(error.value)
+
+
+def test_a_file_or_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    """The error lists the files that there are."""
+    write(tmp_path / "c/one.yaml", "")
+    with pytest.raises(OptionError, match=r"no configuration 'two' .* there is one\."):
+        load_config([OBJECTIVE], config_name="two", config_dir="c")
+    with pytest.raises(OptionError, match="no folder"):
+        load_config([OBJECTIVE], config_dir="d")
+
+
+# The study, its sampler and the rule.
+
+
+@pytest.mark.parametrize(
+    ("objective", "name"),
+    [("train.py:f", "train"), ("a/b/net.py:f", "net"), ("pkg.net:f", "net"), ("net:f", "net")],
+)
+def test_a_study_without_a_name_has_that_of_its_objective(objective: str, name: str) -> None:
+    """Running the same file again resumes its study."""
+    assert RunConfig(objective=objective).study_name == name
+    named = RunConfig(objective=objective, study=StudyConfig(name="given"))
+    assert named.study_name == "given"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("tpe", optuna.samplers.TPESampler),
+        ("nsga2", optuna.samplers.NSGAIISampler),
+        ("random", optuna.samplers.RandomSampler),
+    ],
+)
+def test_a_sampler_has_its_seed(name: str, kind: type[optuna.samplers.BaseSampler]) -> None:
+    """Two of the same seed suggest the same, two of different seeds do not."""
+
+    def suggested(seed: int) -> float:
+        sampler = StudyConfig(sampler=name, seed=seed).make_sampler()
+        assert type(sampler) is kind
+        study = optuna.create_study(sampler=sampler, directions=["minimize"] * 2)
+        return study.ask().suggest_float("x", 0, 1)
+
+    assert suggested(3) == suggested(3) != suggested(4)
+
+
+@pytest.mark.parametrize(
+    ("config", "rule"),
+    [
+        (RuleConfig(), Tolerance(0.01)),
+        (RuleConfig(relative=0.05), Tolerance(0.05)),
+        (RuleConfig(absolute=0.02), Tolerance(absolute=0.02)),
+        (
+            RuleConfig(name="best-quality", max_co2e_kg=1.0, max_n_params=9.0),
+            BestQuality(max_co2e_kg=1.0, max_n_params=9.0),
+        ),
+        (RuleConfig(name="min-co2e", max_quality_loss=0.1), MinCO2e(max_quality_loss=0.1)),
+        (
+            RuleConfig(name="knee", objectives=["quality_loss", "n_params"]),
+            Knee(objectives=("quality_loss", "n_params")),
+        ),
+        (RuleConfig(name=None), None),
+    ],
+)
+def test_a_rule_is_made_with_its_options(config: RuleConfig, rule: object) -> None:
+    """What is given reaches the rule; without a name there is none."""
+    assert config.make() == rule
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (RuleConfig(max_co2e_kg=1.0), "rule.max_co2e_kg .* 'tolerance', .* rule.relative and"),
+        (RuleConfig(name="knee", relative=0.1), "rule.relative .* 'knee'"),
+        (RuleConfig(name="min-co2e", max_co2e_kg=1.0), "rule.max_co2e_kg .* 'min-co2e'"),
+        (RuleConfig(name="kne"), "did you mean 'knee'"),
+    ],
+)
+def test_an_option_that_a_rule_does_not_take_is_refused(config: RuleConfig, said: str) -> None:
+    """None is accepted and then ignored."""
+    with pytest.raises(OptionError, match=said):
+        config.make()
+
+
+# The objective.
+
+
+@pytest.mark.usefixtures("train")
+@pytest.mark.parametrize("name", ["train.py:plain", "./train.py:plain", "train:plain"])
+def test_a_function_is_loaded_from_a_file_or_a_module(name: str) -> None:
+    """A path is relative to the working folder; a module is found there, too."""
+    assert load_function(name).__name__ == "plain"
+
+
+def test_a_file_may_import_its_neighbours(tmp_path: Path) -> None:
+    """As with `python folder/file.py`, whatever the working folder is."""
+    write(tmp_path / "deep/neighbour_of_net.py", "VALUE = 5\n")
+    write(tmp_path / "deep/net.py", "from neighbour_of_net import VALUE\ndef f(): return VALUE\n")
+    assert load_function("deep/net.py:f")() == 5
+
+
+def test_two_files_of_one_name_are_two_modules(tmp_path: Path) -> None:
+    """The second is not taken for the first, and a loaded module stays what it is."""
+    for folder in ("a", "b"):
+        write(tmp_path / folder / "twin.py", f"def f(): return {folder!r}\n")
+    write(tmp_path / "json.py", "def f(): return 'mine'\n")
+    names = ("a/twin.py:f", "b/twin.py:f", "json.py:f")
+    assert [load_function(name)() for name in names] == ["a", "b", "mine"]
+    assert hasattr(sys.modules["json"], "dumps")
+
+
+@pytest.mark.usefixtures("train")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("train.py", "path/to/file.py:function"),
+        ("train.py:", "path/to/file.py:function"),
+        (":plain", "path/to/file.py:function"),
+        ("trian.py:plain", "Did you mean 'train.py'?"),
+        ("nowhere/at/all.py:plain", "nowhere/at/all.py"),
+        ("train.py:plan", "It has plain, decorated, replayed, Model."),
+        ("train.py:number", "of type int"),
+        ("train.py:Model", "of type type"),
+        ("train.py:go", "of type module"),
+        ("no_such_package.net:f", "no module 'no_such_package'"),
+        ("train.net:f", "train"),
+        ("conf/thing:f", "conf/thing"),
+    ],
+)
+def test_an_objective_that_is_not_there_is_named(name: str, said: str) -> None:
+    """The error repeats what was written, and offers what there is."""
+    with pytest.raises(OptionError) as error:
+        load_function(name)
+    assert repr(name) in str(error.value)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import json\n\nx = 1 / 0\n", "ZeroDivisionError: division by zero (line 3 of "),
+        ("def f(:\n", "SyntaxError: "),
+        ("import no_such_package\n", "ModuleNotFoundError: No module named 'no_such_package'"),
+    ],
+)
+def test_an_error_in_the_users_file_is_shown(tmp_path: Path, text: str, said: str) -> None:
+    """The user's own exception is in the message, and is its cause."""
+    write(tmp_path / "broken.py", text)
+    for name in ("broken.py:f", "broken:f"):
+        with pytest.raises(OptionError) as error:
+            load_function(name)
+        assert said.partition(" (")[0] in str(error.value)
+        assert type(error.value.__cause__).__name__ in said
+    with pytest.raises(OptionError) as error:
+        load_function("broken.py:f")
+    assert said in str(error.value)
+
+
+def made(name: str, config: RunConfig | None = None) -> GreenObjective:
+    """Make an objective of the file in the working folder."""
+    given = config or RunConfig()
+    return make_objective(
+        RunConfig(
+            objective=f"train.py:{name}",
+            grid=given.grid,
+            meter=given.meter,
+            trackers=given.trackers,
+            objectives=given.objectives,
+            quality_bounds=given.quality_bounds,
+            n_params=given.n_params,
+        )
+    )
+
+
+@pytest.mark.usefixtures("train")
+def test_a_plain_function_gets_the_decorators_defaults() -> None:
+    """It is as if it had been decorated with the grid alone."""
+    ours = made("plain", RunConfig(grid=GridConfig(country="FRA"))).options
+    theirs = green_objective(country="FRA")(lambda _: 0.0).options
+    assert [type(tracker) for tracker in ours.trackers] == [MLflowTracker]
+    for option in ("grid", "meter", "objectives", "quality_bounds", "n_params"):
+        assert getattr(ours, option) == getattr(theirs, option)
+
+
+@pytest.mark.usefixtures("train")
+def test_what_is_null_stays_as_the_decorator_says() -> None:
+    """With nothing set, the decorated objective itself is run, and pickles by its name."""
+    objective = made("decorated")
+    assert objective is sys.modules["train"].decorated
+    assert pickle.loads(pickle.dumps(objective)) is objective
+
+
+@pytest.mark.usefixtures("train")
+def test_what_is_set_replaces_the_decorators_option() -> None:
+    """Each option by itself, the others staying."""
+    before = made("decorated").options
+    config = RunConfig(
+        objectives=["quality_loss"],
+        quality_bounds=[5.0, 1.0],
+        n_params=12,
+        meter=MeterConfig(cpu_power_w=45.0, gpu_ids=[0]),
+    )
+    after = made("decorated", config).options
+    assert after.objectives == ("quality_loss",)
+    assert after.quality_bounds == QualityBounds(5.0, 1.0)
+    assert after.n_params == 12
+    assert after.meter == MeterOptions(sample_interval_s=2.0, cpu_power_w=45.0, gpu_ids=(0,))
+    assert (after.grid, len(after.trackers)) == (before.grid, 2)
+
+
+@pytest.mark.usefixtures("train")
+@pytest.mark.parametrize(
+    ("config", "grid"),
+    [
+        (GridConfig(), Grid(country="USA", region="california", pue=1.2)),
+        (GridConfig(pue=1.5), Grid(country="USA", region="california", pue=1.5)),
+        (GridConfig(country="FRA"), Grid(country="FRA", pue=1.2)),
+        (GridConfig(country="FRA", pue=1.0), Grid(country="FRA")),
+        (
+            GridConfig(carbon_intensity_g_per_kwh=50.0, source="mine"),
+            Grid(carbon_intensity_g_per_kwh=50.0, source="mine", pue=1.2),
+        ),
+    ],
+)
+def test_a_place_replaces_the_place_and_a_pue_the_pue(config: GridConfig, grid: Grid) -> None:
+    """A country never keeps another's region or intensity."""
+    assert made("decorated", RunConfig(grid=config)).options.grid == grid
+
+
+@pytest.mark.usefixtures("train")
+def test_without_a_place_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plain function has no place, and there is no default one."""
+    with pytest.raises(GridError, match=r"grid\.country=FRA"):
+        made("plain")
+    monkeypatch.setenv("GREEN_OPTUNA_COUNTRY", "POL")
+    assert made("plain", RunConfig(grid=GridConfig(pue=1.4))).options.grid == Grid(
+        country="POL", pue=1.4
+    )
+
+
+@pytest.mark.usefixtures("train")
+def test_codecarbons_options_are_refused_for_another_meter() -> None:
+    """They would be accepted and then ignored."""
+    with pytest.raises(OptionError, match=r"meter\.cpu_power_w .* ReplayMeter"):
+        made("replayed", RunConfig(meter=MeterConfig(cpu_power_w=45.0)))
+    assert isinstance(made("replayed").options.meter, ReplayMeter)
+
+
+def tracker_options(objective: GreenObjective) -> list[tuple[object, ...]]:
+    """Give what each MLflow tracker was made with, as it pickles."""
+    return [
+        tracker.__reduce__()[1][:4]
+        for tracker in objective.options.trackers
+        if isinstance(tracker, MLflowTracker)
+    ]
+
+
+@pytest.mark.usefixtures("train")
+@pytest.mark.parametrize(
+    ("config", "options"),
+    [
+        (MLflowConfig(), [("sqlite:///own.db", "own", False, 7.0)]),
+        (MLflowConfig(enabled=True), [("sqlite:///own.db", "own", False, 7.0)]),
+        (MLflowConfig(uri="sqlite:///x.db"), [("sqlite:///x.db", "own", False, 7.0)]),
+        (MLflowConfig(experiment="x"), [("sqlite:///own.db", "x", False, 7.0)]),
+        (MLflowConfig(activate=True), [("sqlite:///own.db", "own", True, 7.0)]),
+        (MLflowConfig(enabled=False, uri="sqlite:///x.db"), []),
+    ],
+)
+def test_mlflow_is_set_without_losing_the_rest(
+    config: MLflowConfig, options: list[tuple[object, ...]]
+) -> None:
+    """The decorator's other options and other trackers stay."""
+    objective = made("decorated", RunConfig(trackers=TrackersConfig(mlflow=config)))
+    assert tracker_options(objective) == options
+    others = [t for t in objective.options.trackers if not isinstance(t, MLflowTracker)]
+    assert [type(tracker) for tracker in others] == [MemoryTracker]
+
+
+@pytest.mark.usefixtures("train")
+def test_mlflow_can_be_added_to_an_objective_without_it() -> None:
+    """enabled, or any of its options, is enough."""
+    for config in (MLflowConfig(enabled=True), MLflowConfig(experiment="x")):
+        objective = made("replayed", RunConfig(trackers=TrackersConfig(mlflow=config)))
+        assert tracker_options(objective) == [(None, config.experiment, True, 30.0)]
