@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import platform
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -477,3 +479,25 @@ def test_a_worker_on_another_host_joins_with_one_warning() -> None:
         study.optimize(objective, n_trials=1)
     study.optimize(objective, n_trials=1)
     assert len(study.get_trials(states=[TrialState.COMPLETE])) == 3
+
+
+# What the storage holds while a trial runs
+
+
+@pytest.mark.parametrize("trackers", [[], [go.MemoryTracker()]], ids=["none", "memory"])
+def test_the_run_of_a_trial_can_be_found_while_it_runs(trackers: list[Tracker]) -> None:
+    """The storage names the run, the host and the process; where there is no run, nothing."""
+    kept: list[dict[str, Any] | None] = []
+
+    def function(trial: go.GreenTrial) -> tuple[float, int]:
+        kept.append(trial.user_attrs.get(ATTRIBUTE))
+        return 0.5, 1
+
+    optimise(function, *trackers)
+    if trackers:
+        (at_start,) = kept
+        assert at_start is not None
+        assert at_start["run_ids"].keys() == {"memory"}
+        assert (at_start["host"], at_start["pid"]) == (platform.node(), os.getpid())
+    else:
+        assert kept == [None]

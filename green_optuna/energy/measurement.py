@@ -158,7 +158,7 @@ class Measurement:
     @property
     def mean_power_w(self) -> float:
         """Mean power of all components over the trial, in W."""
-        return joules_from_kwh(self.energy_kwh) / self.duration_s
+        return joules_from_kwh(self.energy_kwh) / self.duration_s if self.duration_s > 0 else 0.0
 
     @property
     def basis(self) -> Basis:
