@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna.errors import OptionError, TrackerError
 from green_optuna.tracking import mlflow_schema as schema
-from green_optuna.tracking.mlflow_store import Store
+from green_optuna.tracking.mlflow_store import Store, absolute_uri
 from green_optuna.tracking.tracker import Tracker
 from green_optuna.urls import secrets_of, shown_url
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from green_optuna.front import ParetoFront
-    from green_optuna.record import StudyTerms, TrialRecord
+    from green_optuna.record import TrialRecord
+    from green_optuna.terms import StudyTerms
 
 
 class MLflowTracker(Tracker):
@@ -72,6 +73,7 @@ class MLflowTracker(Tracker):
         self._activates = activate
         self._lock = threading.Lock()
         self._store: Store | None = None
+        self._store_uri: str | None = None
         self._pid = os.getpid()
         self._open_runs: dict[str, _OpenRun] = {}
         self._current_uri = _CurrentUri()
@@ -230,10 +232,12 @@ class MLflowTracker(Tracker):
         with self._lock:
             forked = self._pid != os.getpid()
             if forked or self._store is None:
-                import mlflow
+                # Found once: neither a change of folder nor of MLflow's URI moves a study.
+                if self._store_uri is None:
+                    import mlflow
 
-                uri = self.uri or mlflow.get_tracking_uri()
-                self._store = Store.connect(uri, self.experiment, forked=forked)
+                    self._store_uri = absolute_uri(self.uri or mlflow.get_tracking_uri())
+                self._store = Store.connect(self._store_uri, self.experiment, forked=forked)
                 self._pid = os.getpid()
             return self._store
 

@@ -29,6 +29,19 @@ DEFAULT_EXPERIMENT = "green_optuna"
 _CHATTY_LOGGERS = ("mlflow.store.db.utils", "alembic.runtime.migration")
 
 
+def absolute_uri(uri: str) -> str:
+    """Give a tracking URI that means the same file from any folder.
+
+    Args:
+        uri: A tracking URI; only one of a relative SQLite file is changed.
+    """
+    scheme, slashes, rest = uri.partition(":///")
+    path, mark, query = rest.partition("?")
+    if _scheme(uri) != "sqlite" or not path or path.startswith((":memory:", "file:")):
+        return uri
+    return f"{scheme}{slashes}{Path(path).absolute()}{mark}{query}"
+
+
 @dataclass(slots=True)
 class Store:
     """What one process needs to log to one MLflow store; safe with threads.

@@ -11,7 +11,8 @@ from green_optuna.folders import host_lock, state_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from green_optuna.record import StudyTerms, TrialRecord
+    from green_optuna.record import TrialRecord
+    from green_optuna.terms import StudyTerms
 
 
 def path(terms: StudyTerms) -> Path:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from green_optuna.errors import OptionError, StudyError
 from green_optuna.front import pareto_front
-from green_optuna.record import read_terms
+from green_optuna.terms import read_terms
 from green_optuna.tracking import spool
 from green_optuna.urls import shown_text
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     import optuna
 
-    from green_optuna.record import StudyTerms, TrialRecord
+    from green_optuna.record import TrialRecord
+    from green_optuna.terms import StudyTerms
     from green_optuna.tracking.tracker import Tracker
 
 _logger = logging.getLogger("green_optuna")

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from green_optuna.front import ParetoFront
-    from green_optuna.record import StudyTerms, TrialRecord
+    from green_optuna.record import TrialRecord
+    from green_optuna.terms import StudyTerms
 
 
 class Tracker(Protocol):

@@ -21,6 +21,7 @@ from mlflow import MlflowClient
 import green_optuna as go
 from green_optuna.errors import OptionError
 from green_optuna.record import measurement_of
+from green_optuna.tracking.mlflow_store import absolute_uri
 
 from .records import GRID, TERMS, history, make_record, runs_of, studies_and_trials
 
@@ -359,3 +360,54 @@ def test_a_flush_interval_that_is_none_is_an_error(interval_s: float) -> None:
     """It names the value and the remedy."""
     with pytest.raises(OptionError, match=rf"flush_interval_s is {interval_s!r}: give seconds"):
         go.MLflowTracker(flush_interval_s=interval_s)
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("sqlite:///mlflow.db", "mlflow.db"),
+        ("sqlite:///stores/mlflow.db?timeout=5", "stores/mlflow.db"),
+        ("sqlite+pysqlite:///mlflow.db", "mlflow.db"),
+    ],
+)
+def test_a_relative_store_is_made_absolute(uri: str, path: str, tmp_path: Path) -> None:
+    """Only the path changes."""
+    assert absolute_uri(uri) == uri.replace(path, str(tmp_path / path))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sqlite:////var/mlflow.db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file:mlflow.db?uri=true",
+        "http://localhost:5000",
+        "postgresql://user:secret@host/mlflow",
+    ],
+)
+def test_any_other_store_is_left_as_it_is(uri: str) -> None:
+    """It means the same from every folder."""
+    assert absolute_uri(uri) == uri
+
+
+def test_a_change_of_folder_does_not_move_a_study(tmp_path: Path) -> None:
+    """A script that changes its folder logs where it began, also as it ends."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, green_optuna as go\n"
+        "@go.green_objective(grid=go.Grid(carbon_intensity_g_per_kwh=100.0),\n"
+        "                    meter=go.ReplayMeter(cpu_w=50.0),\n"
+        "                    trackers=[go.MLflowTracker('sqlite:///mlflow.db')])\n"
+        "def objective(trial):\n"
+        "    os.makedirs('elsewhere', exist_ok=True)\n"
+        "    os.chdir('elsewhere')\n"
+        "    return 0.5, 1\n"
+        "go.create_study('moving').optimize(objective, n_trials=2)\n",
+        encoding="utf-8",
+    )
+    subprocess.run([sys.executable, script], cwd=tmp_path, check=True, capture_output=True)
+    study_runs, trial_runs = studies_and_trials(MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}"))
+    assert [run.info.status for run in [*study_runs, *trial_runs.values()]] == ["FINISHED"] * 3
+    assert "mlflow.note.content" in study_runs[0].data.tags
+    assert [path.name for path in tmp_path.rglob("mlflow.db")] == ["mlflow.db"]

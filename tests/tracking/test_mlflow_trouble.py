@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 
 import green_optuna as go
 from green_optuna.errors import TrackerError
-from green_optuna.record import read_terms
+from green_optuna.terms import read_terms
 from green_optuna.tracking import spool
 from green_optuna.tracking.mlflow_reach import check_database
 

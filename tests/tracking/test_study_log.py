@@ -21,7 +21,7 @@ import pytest
 
 import green_optuna as go
 from green_optuna.errors import OptionError, StudyError
-from green_optuna.record import read_terms
+from green_optuna.terms import read_terms
 from green_optuna.tracking import StudyLog, spool
 
 from .records import GRID, TERMS, make_measurement, make_record
