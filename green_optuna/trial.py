@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.study import StudyDirection
@@ -13,6 +13,8 @@ from green_optuna.record import REPORTS_ATTRIBUTE, Report, thin_reports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from optuna.distributions import BaseDistribution
 
     from green_optuna.quality import QualityBounds
 
@@ -34,7 +36,7 @@ class GreenTrial(optuna.Trial):
     """
 
     # Attributes of its own live in slots, so that the shared __dict__ holds Optuna's alone.
-    __slots__ = ("_bounds", "_reports", "_spent", "_stored_at_s", "_view", "_watched")
+    __slots__ = ("_bounds", "_plain", "_reports", "_spent", "_stored_at_s", "_view", "_watched")
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class GreenTrial(optuna.Trial):
     ) -> None:
         # Trial.__init__ would run the sampler a second time.
         self.__dict__ = trial.__dict__
+        self._plain = trial
         self._bounds = bounds
         self._spent = spent
         self._view = _StudyView(trial.study, bounds)
@@ -56,6 +59,10 @@ class GreenTrial(optuna.Trial):
     def study(self) -> optuna.Study:  # type: ignore[override]  # Optuna's is an attribute
         """The study, with the direction of the quality as its ``direction``."""
         return self._view
+
+    def _suggest(self, name: str, distribution: BaseDistribution) -> Any:  # noqa: ANN401 - Optuna's
+        """Suggest with the study itself: the view would turn a single-objective sampler round."""
+        return self._plain._suggest(name, distribution)
 
     @property
     def watched(self) -> object:
@@ -124,8 +131,8 @@ class GreenTrial(optuna.Trial):
 class _StudyView(optuna.Study):
     """A study of several objectives that has the one direction of the reported quality.
 
-    It shares the study's state, so that ``trial.study.stop()`` stops the study. Its
-    ``directions`` stay as they are: the samplers ask for them.
+    It shares the study's state, so that ``trial.study.stop()`` stops the study. It is for
+    callbacks: the samplers are given the study itself.
     """
 
     __slots__ = ("_bounds",)

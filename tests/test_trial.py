@@ -282,6 +282,28 @@ def test_the_direction_is_that_of_the_quality(
         _ = trial.study.direction
 
 
+@pytest.mark.parametrize("bounds", [MORE_IS_BETTER, LESS_IS_BETTER])
+def test_a_sampler_never_sees_the_direction_of_the_quality(bounds: go.QualityBounds) -> None:
+    """What is minimised is the loss; a sampler that saw the view would search for the worst."""
+    seen = []
+
+    class Asking(optuna.samplers.RandomSampler):
+        def sample_independent(self, study: optuna.Study, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - Optuna's
+            seen.append(study.direction)
+            return super().sample_independent(study, *args, **kwargs)
+
+    objective = go.green_objective(
+        grid=GRID,
+        meter=METER,
+        trackers=[],
+        objectives=("quality_loss",),
+        quality_bounds=bounds,
+        n_params=1,
+    )(lambda trial: trial.suggest_float("x", 0, 1))
+    go.create_study(objectives=("quality_loss",), sampler=Asking()).optimize(objective, n_trials=2)
+    assert seen == [StudyDirection.MINIMIZE] * 2
+
+
 def test_what_is_set_on_the_view_is_set_on_the_study() -> None:
     """The view has no state of its own."""
     green, trial = make_trial()
