@@ -43,8 +43,10 @@ class Readings:
         self._reading: ComponentEnergy | None = None
         self._reading_at_s = 0.0
         self._due_at_s = 0.0
-        # CPU time that readings took, which no trial shall pay for.
+        # CPU time that readings and trackers took, which no trial shall pay for: all of it,
+        # and what of it fell into the interval that began with the latest reading.
         self._own_cpu_s = 0.0
+        self._own_cpu_in_interval_s = 0.0
         # The segments of the interval that began with the latest reading; the last is open.
         self._segments: list[Segment[Window]] = []
         self._segment_at_s = 0.0
@@ -124,6 +126,11 @@ class Readings:
         """
         return self._reading_at_s >= at_s or self.take_if_due()
 
+    def exclude(self, cpu_s: float) -> None:
+        """Charge CPU time in s, which has just been used, to no window: it is ours."""
+        self._own_cpu_s += cpu_s
+        self._own_cpu_in_interval_s += cpu_s
+
     def _read(self) -> None:
         """Read the meter and share out the interval that ends with the reading."""
         ended_at_s = self._end_segment()
@@ -131,6 +138,8 @@ class Readings:
         self._reading_at_s = ended_at_s
         self._due_at_s = self._clock() + self._meter.min_interval_s
         segments, self._segments = self._segments, []
+        segments.append(Segment(0.0, self._own_cpu_in_interval_s, frozenset()))
+        self._own_cpu_in_interval_s = 0.0
         interval = reading - (reading if self._reading is None else self._reading)
         self._reading, self._behind = reading, False
         for window, energy in share(interval, segments).items():
@@ -150,7 +159,7 @@ class Readings:
         finally:
             # Each clock ticks in steps of its own: without the bound, a segment that is
             # mostly reading could come out below zero.
-            self._own_cpu_s += min(time.thread_time() - thread_cpu_s, self._cpu_clock() - cpu_s)
+            self.exclude(min(time.thread_time() - thread_cpu_s, self._cpu_clock() - cpu_s))
         last = {} if self._reading is None else self._reading.to_dict()
         for component, kwh in reading.to_dict().items():
             if not last.get(component, -math.inf) <= kwh < math.inf:

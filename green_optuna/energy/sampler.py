@@ -10,18 +10,21 @@ a closing one does, and the energy of the interval that a boundary cuts is share
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from green_optuna.energy.codecarbon import CodeCarbonMeter
 from green_optuna.energy.options import MeterOptions
 from green_optuna.energy.process import process_cpu_s
 from green_optuna.energy.readings import Readings
+from green_optuna.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from green_optuna.carbon import Grid
     from green_optuna.energy.measurement import Measurement
@@ -36,6 +39,8 @@ class Sampler:
         meter: The meter; it is started with the first window.
         clock: Gives the time in s.
         cpu_clock: Gives the CPU time that this process has used, in s.
+        alone: Whether no other such sampler of this process may have a window open meanwhile,
+            since both would count the same energy.
     """
 
     def __init__(
@@ -44,8 +49,10 @@ class Sampler:
         *,
         clock: Callable[[], float] = time.perf_counter,
         cpu_clock: Callable[[], float] = process_cpu_s,
+        alone: bool = False,
     ) -> None:
         self.meter = meter
+        self.alone = alone
         self._clock = clock
         self._readings = Readings(meter, clock=clock, cpu_clock=cpu_clock)
         self._condition = threading.Condition()
@@ -65,11 +72,20 @@ class Sampler:
 
         Raises:
             MeterError: The meter cannot be started or read.
+            OptionError: Another meter counts the same energy for a trial that runs now.
         """
-        with self._condition:
+        self.start()
+        with _samplers_lock if self.alone else contextlib.nullcontext(), self._condition:
+            if self.alone:
+                _check_alone(self)
             window = self._readings.open()
             self._wake_thread()
         return window
+
+    @property
+    def busy(self) -> bool:
+        """Whether a window is open."""
+        return self._readings.wanted_at_s is not None
 
     def close(self, window: Window, grid: Grid) -> Measurement:
         """End a window, with a reading that is no older than its end.
@@ -104,6 +120,26 @@ class Sampler:
                 self._clock() - window.started_at_s, grid=grid, sources=self.meter.sources
             )
 
+    def spent(self, window: Window) -> tuple[float, float]:
+        """Give what an open window has used, in kWh, and its age in s, as :meth:`so_far` does.
+
+        Raises:
+            MeterError: The meter gave no reading.
+        """
+        with self._condition:
+            self._readings.take_if_due()
+            return window.energy.total_kwh, self._clock() - window.started_at_s
+
+    @contextlib.contextmanager
+    def excluded(self) -> Iterator[None]:
+        """Charge the CPU time that this thread uses meanwhile to no window."""
+        began_s = time.thread_time()
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._readings.exclude(time.thread_time() - began_s)
+
     def _wake_thread(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(
@@ -135,8 +171,8 @@ class Sampler:
         self._condition.wait(min(s, threading.TIMEOUT_MAX))
 
 
-# A meter belongs to a process, whatever studies run in it: two of them would each count all
-# that the machine uses. A child process starts afresh, for threads do not survive a fork.
+# A meter belongs to a process, whatever studies run in it. A child process starts afresh, for
+# threads do not survive a fork.
 _samplers: dict[tuple[int, MeterOptions | int], Sampler] = {}
 _samplers_lock = threading.Lock()
 
@@ -144,16 +180,40 @@ _samplers_lock = threading.Lock()
 def sampler_for(meter: MeterOptions | Meter) -> Sampler:
     """Give this process's sampler of a meter; it is made at the first call.
 
+    Options that differ in nothing but their sample interval share one sampler, at the shorter
+    interval.
+
     Args:
         meter: How CodeCarbon shall measure, or a meter of the user's own.
     """
-    if isinstance(meter, MeterOptions):
-        key: tuple[int, MeterOptions | int] = (os.getpid(), meter)
-    else:
-        # The sampler holds the meter, so that its id stays its own.
-        key = (os.getpid(), id(meter))
     with _samplers_lock:
-        if key not in _samplers:
-            own = CodeCarbonMeter(meter) if isinstance(meter, MeterOptions) else meter
-            _samplers[key] = Sampler(own)
-        return _samplers[key]
+        if not isinstance(meter, MeterOptions):
+            # The sampler holds the meter, so that its id stays its own.
+            return _samplers.setdefault((os.getpid(), id(meter)), Sampler(meter))
+        key = (os.getpid(), replace(meter, sample_interval_s=MeterOptions().sample_interval_s))
+        sampler = _samplers.setdefault(key, Sampler(CodeCarbonMeter(meter), alone=True))
+        own = sampler.meter
+        if isinstance(own, CodeCarbonMeter):
+            shorter_s = min(own.options.sample_interval_s, meter.sample_interval_s)
+            own.options = replace(own.options, sample_interval_s=shorter_s)
+        return sampler
+
+
+def _check_alone(sampler: Sampler) -> None:
+    """Hold that no other CodeCarbon meter of this process counts for a trial now.
+
+    Raises:
+        OptionError: One does: each of the two would count all that the process uses.
+    """
+    others = [
+        other.meter
+        for (pid, _), other in _samplers.items()
+        if pid == os.getpid() and other.alone and other is not sampler and other.busy
+    ]
+    for other in others:
+        theirs, ours = (getattr(meter, "options", None) for meter in (other, sampler.meter))
+        raise OptionError(
+            f"A trial of this process is being measured with {theirs}, and this one would be "
+            f"with {ours}: both would count the same energy. Run them one after the other, in "
+            "processes of their own, or with the same options."
+        )

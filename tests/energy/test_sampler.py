@@ -19,9 +19,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from green_optuna.carbon import Grid
-from green_optuna.energy import ComponentEnergy, Measurement, ReplayMeter, Sampler, sampler_for
+from green_optuna.energy import (
+    ComponentEnergy,
+    Measurement,
+    MeterOptions,
+    ReplayMeter,
+    Sampler,
+    sampler_for,
+)
 from green_optuna.energy.readings import Readings
-from green_optuna.errors import MeterError
+from green_optuna.errors import MeterError, OptionError
 from green_optuna.units import joules_from_kwh, kwh_from_joules
 
 from .clock import FakeClock
@@ -230,6 +237,20 @@ def test_within_one_interval_cpu_time_decides_on_the_processors_energy() -> None
     assert readings.settle(ended_at_s)
     assert window.energy.cpu_kwh == pytest.approx(kwh_from_joules(16.0))
     assert window.energy.gpu_kwh == pytest.approx(kwh_from_joules(8.0))
+
+
+def test_what_is_excluded_is_charged_to_no_window() -> None:
+    """Of 4 CPU seconds, 3 were a tracker's, which leaves a quarter; memory goes by time."""
+    clock, cpu_clock = FakeClock(), FakeClock()
+    meter = ReplayMeter(cpu_w=8.0, ram_w=8.0, clock=clock)
+    readings = Readings(meter, clock=clock, cpu_clock=cpu_clock)
+    window = readings.open()
+    clock.now_s += 1.0
+    cpu_clock.now_s += 4.0
+    readings.exclude(3.0)
+    assert readings.settle(readings.end(window))
+    assert window.energy.cpu_kwh == pytest.approx(kwh_from_joules(2.0))
+    assert window.energy.ram_kwh == pytest.approx(kwh_from_joules(8.0))
 
 
 pauses = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40)), min_size=1, max_size=25)
@@ -563,3 +584,22 @@ def test_a_meter_has_one_sampler_in_a_process() -> None:
     meter = ReplayMeter(cpu_w=1.0)
     assert sampler_for(meter) is sampler_for(meter)
     assert sampler_for(meter) is not sampler_for(ReplayMeter(cpu_w=1.0))
+
+
+def test_the_rate_of_the_trace_makes_no_second_meter() -> None:
+    """Two trackers of CodeCarbon would each count all; the finer rate serves both."""
+    coarse = sampler_for(MeterOptions(sample_interval_s=2.0, ram_power_w=7.0))
+    fine = sampler_for(MeterOptions(sample_interval_s=0.5, ram_power_w=7.0))
+    again = sampler_for(MeterOptions(sample_interval_s=2.0, ram_power_w=7.0))
+    assert coarse is fine is again
+    assert fine.meter.sample_interval_s == 0.5
+
+
+def test_two_meters_never_count_the_same_energy_at_once() -> None:
+    """The second is refused while the first has a window open, and not a moment longer."""
+    first, second = (sampler_for(MeterOptions(ram_power_w=watts)) for watts in (8.0, 9.0))
+    window = first.open()
+    with pytest.raises(OptionError, match=r"ram_power_w=8\.0.*ram_power_w=9\.0"):
+        second.open()
+    assert first.close(window, GRID).energy_kwh > 0
+    assert second.close(second.open(), GRID).energy_kwh > 0
