@@ -10,6 +10,7 @@ import threading
 import types
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
+from weakref import WeakKeyDictionary
 
 import optuna
 
@@ -20,7 +21,7 @@ from green_optuna.outcome import as_count, read_outcome
 from green_optuna.quality import QualityBounds
 from green_optuna.session import Session, TrialRun
 from green_optuna.terms import DEFAULT_OBJECTIVES, StudyTerms, check_objectives
-from green_optuna.tracking import MLflowTracker
+from green_optuna.tracking import MLflowTracker, StudyLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,7 +86,11 @@ class GreenObjective:
         functools.update_wrapper(self, function)
         self.function = function
         self.options = options
-        self._sessions: dict[tuple[int, int, int], Session] = {}
+        # By storage, whose life ends with the user's last study in it, then by process and study.
+        self._sessions: WeakKeyDictionary[
+            optuna.storages.BaseStorage, dict[tuple[int, int], Session]
+        ] = WeakKeyDictionary()
+        self._logs: dict[tuple[int, str], StudyLog] = {}
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -123,7 +128,9 @@ class GreenObjective:
                 **{name: green if given is trial else given for name, given in kwargs.items()},
             )
 
+        # All of a trial: Ctrl-C may come at any point, and no run shall stay open.
         try:
+            run.begin()
             returned = run.call(measured)
             outcome = read_outcome(
                 returned,
@@ -133,10 +140,10 @@ class GreenObjective:
                 bounds=self.options.quality_bounds,
                 n_params=self.options.n_params,
             )
+            run.complete(outcome)
         except BaseException as error:
             run.end_after(error)
             raise
-        run.complete(outcome)
         return tuple(outcome.objectives.values())
 
     def __reduce__(self) -> str | tuple[Any, ...]:
@@ -155,13 +162,13 @@ class GreenObjective:
         return _rebuild, (cloudpickle.dumps(self.function), self.options)
 
     def _session(self, trial: optuna.Trial) -> Session:
-        study = trial.study
+        study, options = trial.study, self.options
         # The id, since another study may bear the name of one that was deleted.
-        key = (os.getpid(), id(trial.storage), study._study_id)
+        key = (os.getpid(), study._study_id)
         with self._lock:
-            if key not in self._sessions:
-                options = self.options
-                self._sessions[key] = Session(
+            sessions = self._sessions.setdefault(trial.storage, {})
+            if key not in sessions:
+                sessions[key] = Session(
                     study,
                     terms=StudyTerms(
                         objectives=options.objectives,
@@ -169,9 +176,17 @@ class GreenObjective:
                         grid=options.grid or Grid.from_environment(),
                     ),
                     meter=options.meter,
-                    trackers=options.trackers,
+                    log_for=functools.partial(self._log, study),
                 )
-            return self._sessions[key]
+            return sessions[key]
+
+    def _log(self, study: optuna.Study, terms: StudyTerms) -> StudyLog:
+        """Give the one log of a study, however often the study is loaded anew."""
+        key = (os.getpid(), terms.key)
+        if key not in self._logs:
+            self._logs[key] = StudyLog(study, terms, self.options.trackers)
+        self._logs[key].study = study
+        return self._logs[key]
 
 
 @overload

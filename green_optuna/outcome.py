@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeAlias
 
@@ -92,7 +93,8 @@ def as_count(given: object) -> int | None:
         count = operator.index(given)
     except TypeError:  # an array or a tensor that is no whole number
         return None
-    return count if count >= 0 else None
+    # Optuna keeps floats.
+    return count if 0 <= count <= sys.float_info.max else None
 
 
 def _split(returned: object) -> tuple[object, object]:

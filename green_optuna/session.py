@@ -27,15 +27,14 @@ from green_optuna.terms import (
     check_metric_names,
     read_terms,
 )
-from green_optuna.tracking import StudyLog
 from green_optuna.trial import GreenTrial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from green_optuna.energy import Measurement, Meter, MeterOptions, Window
     from green_optuna.outcome import Outcome
-    from green_optuna.tracking import Tracker
+    from green_optuna.tracking import StudyLog
 
 _logger = logging.getLogger("green_optuna")
 
@@ -51,7 +50,7 @@ class Session:
         study: The study.
         terms: The terms on which this process would measure.
         meter: How it measures.
-        trackers: Who is told.
+        log_for: Gives what passes on what happens, for the terms that the study keeps.
 
     Raises:
         DirectionsError: The study's directions do not fit the objectives.
@@ -65,7 +64,7 @@ class Session:
         *,
         terms: StudyTerms,
         meter: MeterOptions | Meter,
-        trackers: Sequence[Tracker],
+        log_for: Callable[[StudyTerms], StudyLog],
     ) -> None:
         check_directions(study, terms.objectives)
         check_metric_names(study, terms.objectives)
@@ -78,7 +77,7 @@ class Session:
         here = replace(terms, host=platform.node(), sources=sources)
         self.terms = _settle_terms(study, here)
         _warn_of_other_measuring(study, here, self.terms)
-        self.log = StudyLog(study, self.terms, trackers)
+        self.log = log_for(self.terms)
 
 
 class TrialRun:
@@ -95,17 +94,21 @@ class TrialRun:
         self._window: Window | None = None
         self._flushes = 0
         self.trial = GreenTrial(trial, bounds=session.terms.quality_bounds, spent=self._spent)
-        # The trackers come before the window: the network is not the trial's.
-        record = TrialRecord(
+        self._record = TrialRecord(
             study_name=session.study_name,
             terms=session.terms,
             number=trial.number,
             started_at=time.time(),
         )
-        self._record = replace(record, run_ids=session.log.start(record))
+
+    def begin(self) -> None:
+        """Open the trial in the trackers: before its window, for the network is not its own."""
+        with self._session.sampler.excluded():
+            run_ids = self._session.log.start(self._record)
+        self._record = replace(self._record, run_ids=run_ids)
         # One commit less, 3 ms on SQLite, where there is no run to be found again.
-        if self._record.run_ids:
-            trial.set_user_attr(ATTRIBUTE, self._start_attribute())
+        if run_ids:
+            self._trial.set_user_attr(ATTRIBUTE, self._start_attribute())
 
     @property
     def measurement(self) -> Measurement:
@@ -160,7 +163,8 @@ class TrialRun:
                 objectives=outcome.objectives,
             )
         )
-        self._session.log.completed()
+        with self._session.sampler.excluded():
+            self._session.log.completed()
 
     def end_after(self, error: BaseException) -> None:
         """Keep and tell that the trial ended with an exception, which stays the one to be seen."""
@@ -177,11 +181,14 @@ class TrialRun:
             _logger.warning("Trial %d could not be kept: %r", self._record.number, trouble)
 
     def _end(self, record: TrialRecord) -> None:
-        """Write to Optuna's storage first, then tell the trackers."""
+        """Write to Optuna's storage first; the trackers learn of it whatever becomes of that."""
         self._record = record
-        self.trial.store_reports()
-        self._trial.set_user_attr(ATTRIBUTE, record.attribute())
-        self._session.log.finish(record)
+        try:
+            self.trial.store_reports()
+            self._trial.set_user_attr(ATTRIBUTE, record.attribute())
+        finally:
+            with self._session.sampler.excluded():
+                self._session.log.finish(record)
 
     def _start_attribute(self) -> dict[str, object]:
         return {
@@ -202,8 +209,7 @@ class TrialRun:
         """Give the energy in kWh and the time in s since the trial began."""
         if self._window is None:
             return 0.0, 0.0
-        so_far = self._session.sampler.so_far(self._window, self._session.terms.grid)
-        return so_far.energy_kwh, so_far.duration_s
+        return self._session.sampler.spent(self._window)
 
     def _current(self) -> TrialRecord:
         """Give the record with what the user's function has said so far."""

@@ -404,6 +404,13 @@ def test_a_study_of_one_objective_is_enough_where_one_is_asked_for() -> None:
     assert study.best_value == min(trial.values[0] for trial in study.trials)
 
 
+def test_a_count_that_optuna_cannot_keep_is_an_error() -> None:
+    """Optuna keeps floats, and would end the study with an assertion of its own."""
+    objective = go.green_objective(grid=GRID, meter=METER, trackers=[])(lambda _: (0.9, 10**400))
+    with pytest.raises(go.ModelError, match="number of parameters"):
+        go.create_study().optimize(objective, n_trials=1)
+
+
 def test_four_threads_share_what_the_machine_used() -> None:
     """With n_jobs=4 each trial has its own energy, and the sum is never more than the machine's."""
     meter = go.ReplayMeter(cpu_w=50.0, ram_w=10.0)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import platform
 import time
+import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -52,10 +54,10 @@ class ScriptedMeter:
         self._note("start")
 
     def read(self) -> go.ComponentEnergy:
-        """Give one joule more than the last time."""
+        """Give one joule more than the last time, shared by time and not by CPU time."""
         self._note("read")
         self._joules += self.joules_a_reading
-        return go.ComponentEnergy(cpu_kwh=kwh_from_joules(self._joules))
+        return go.ComponentEnergy(ram_kwh=kwh_from_joules(self._joules))
 
     def stop(self) -> None:
         """Do nothing."""
@@ -501,3 +503,61 @@ def test_the_run_of_a_trial_can_be_found_while_it_runs(trackers: list[Tracker]) 
         assert (at_start["host"], at_start["pid"]) == (platform.node(), os.getpid())
     else:
         assert kept == [None]
+
+
+# What comes between the function's end and the trial's
+
+
+class Interrupted(go.MemoryTracker):
+    """A tracker during whose first farewell the user presses Ctrl-C."""
+
+    def finish_trial(self, trial: go.TrialRecord) -> None:
+        """Be interrupted, once."""
+        super().finish_trial(trial)
+        if len(self.finished) == 1:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_after_the_function_leaves_no_run_open() -> None:
+    """Optuna fails the trial, so the tracker and the storage are told that it failed."""
+    tracker = Interrupted()
+    study = go.create_study()
+    objective = go.green_objective(grid=GRID, meter=METER, trackers=[tracker])(lambda _: (0.5, 1))
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(objective, n_trials=1)
+    assert [record.state for record in tracker.finished] == ["complete", "failed"]
+    assert study.trials[0].state == TrialState.FAIL
+    assert study.trials[0].user_attrs[ATTRIBUTE]["state"] == "failed"
+
+
+def test_a_trial_that_another_has_ended_is_still_told_of() -> None:
+    """A stale heartbeat, say, ended it: the storage takes nothing more, and the trackers do."""
+    tracker = go.MemoryTracker()
+    study = go.create_study()
+    objective = go.green_objective(grid=GRID, meter=METER, trackers=[tracker])
+
+    @objective
+    def ended(trial: go.GreenTrial) -> tuple[float, int]:
+        study.tell(trial.number, state=TrialState.FAIL)
+        return 0.5, 1
+
+    with pytest.raises(optuna.exceptions.UpdateFinishedTrialError):
+        ended(study.ask())
+    assert tracker.finished[-1].state == "failed"
+    assert tracker.finished[-1].measurement is not None
+
+
+def test_a_study_that_is_loaded_anew_leaves_nothing_behind(sqlite_url: str) -> None:
+    """Ask-and-tell with a study loaded for each trial keeps one storage, and one log."""
+    tracker = go.MemoryTracker()
+    objective = go.green_objective(grid=GRID, meter=METER, trackers=[tracker])(lambda _: (0.5, 1))
+    storages = []
+    for _ in range(4):
+        study = go.create_study("again", storage=sqlite_url)
+        trial = study.ask()
+        study.tell(trial, objective(trial))
+        storages.append(weakref.ref(trial.storage))
+    del study, trial
+    gc.collect()
+    assert [storage() is None for storage in storages] == [True, True, True, False]
+    assert len({record.terms.key for record in tracker.finished}) == 1

@@ -41,6 +41,9 @@ class StudyLog:
     The study's front is passed on after a trial that changed it, at most every 30 s, and when
     the process ends.
 
+    Attributes:
+        study: The study; another object of the same study may take its place.
+
     Args:
         study: The study.
         terms: Its terms.
@@ -65,7 +68,7 @@ class StudyLog:
                 f"The trackers are named {names}: give each a name of its own, as in "
                 'MLflowTracker(name="team").'
             )
-        self._study = study
+        self.study = study
         self._terms = terms
         self._trackers = tuple(trackers)
         self._warned: set[str] = set()
@@ -148,7 +151,7 @@ class StudyLog:
 
     def _pass_on_front(self, *, changed_only: bool = True) -> None:
         try:
-            front = pareto_front(self._study)
+            front = pareto_front(self.study)
         except Exception as error:
             # The storage may be gone (a temporary folder, a server): nothing depends on it.
             _logger.warning("The Pareto front was not passed on: %s", shown_text(repr(error)))
@@ -170,7 +173,7 @@ class StudyLog:
             self._pass_on_front(changed_only=False)
         for tracker in self._trackers:
             with self._tolerated(tracker):
-                tracker.end_study(self._study.study_name, self._terms)
+                tracker.end_study(self.study.study_name, self._terms)
 
     @contextlib.contextmanager
     def _tolerated(self, tracker: Tracker) -> Iterator[None]:
