@@ -100,7 +100,7 @@ def print_choice(front: go.ParetoFront) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Choose a network for digits, of little CO2e.")
-    parser.add_argument("--n-trials", type=int, default=80, help="trials to add [80]")
+    parser.add_argument("--n-trials", type=int, default=100, help="trials to add [100]")
     parser.add_argument("--storage", default="sqlite:///digits.db", help="Optuna's storage")
     parser.add_argument("--study", default="digits", help="its name; resumed if it exists")
     args = parser.parse_args()
