@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
+import stat
 import tempfile
 import threading
 from pathlib import Path
@@ -26,7 +27,8 @@ def state_folder() -> Path:
     as in many containers, it is a folder beside the temporary files.
 
     Raises:
-        OptionError: The folder that the variable names cannot be used.
+        OptionError: The folder that the variable names, or the one beside the temporary files,
+            cannot be used.
     """
     given = os.environ.get(STATE_FOLDER_VARIABLE)
     if given:
@@ -41,8 +43,34 @@ def state_folder() -> Path:
 
     folder = user_state_path("green_optuna", appauthor=False)
     if not _usable(folder):
-        folder = Path(tempfile.gettempdir()) / f"green_optuna-{_user()}"
+        folder = own_folder(Path(tempfile.gettempdir()) / f"green_optuna-{_user()}")
+    return folder
+
+
+def own_folder(folder: Path) -> Path:
+    """Give a folder of the user's own in a place that everyone can write to; make it if need be.
+
+    Args:
+        folder: The folder. Another user may have put something of that name there first.
+
+    Raises:
+        OptionError: It cannot be made or written to, is a link or no folder, or is another
+            user's.
+    """
+    try:
         folder.mkdir(mode=0o700, exist_ok=True)
+        # Not stat: a link would lead wherever its maker wants.
+        found = folder.lstat()
+        is_own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+        accepted = stat.S_ISDIR(found.st_mode) and is_own and _usable(folder)
+    except OSError:
+        accepted = False
+    if not accepted:
+        raise OptionError(
+            f"State cannot be kept in {str(folder)!r}, the folder for a user without a home that "
+            "can be written to: it has to be a folder of your own, no link, that you can write "
+            f"to. Move away what is there, or name another folder in {STATE_FOLDER_VARIABLE}."
+        )
     return folder
 
 

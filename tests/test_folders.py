@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from green_optuna.errors import OptionError
-from green_optuna.folders import host_lock, state_folder
+from green_optuna.folders import host_lock, own_folder, state_folder
 
 # Adds one to the number in a file, slowly: two that do so at once lose a count.
 COUNT = """
@@ -72,6 +73,42 @@ def test_a_user_without_a_home_has_a_state_folder_beside_the_temporary_files(
     folder = state_folder()
     assert folder.parent == tmp_path
     assert folder.is_dir()
+    assert folder.stat().st_mode & 0o077 == 0, "for nobody else"
+    assert state_folder() == folder, "and it is taken again"
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    with pytest.raises(OptionError, match=rf"'{folder}'.*GREEN_OPTUNA_STATE_FOLDER"):
+        state_folder()
+
+
+@pytest.mark.parametrize("there", ["a file", "a link", "a link to nothing", "nothing above"])
+def test_what_is_no_folder_of_ones_own_is_not_taken(tmp_path: Path, there: str) -> None:
+    """Anyone can put a file or a link among the temporary files; the error says what to do."""
+    folder = tmp_path / "above" / "green_optuna-me"
+    if there != "nothing above":
+        folder.parent.mkdir()
+    if there == "a file":
+        folder.write_text("")
+    elif there.startswith("a link"):
+        target = tmp_path / "target"
+        if there == "a link":
+            target.mkdir()
+        folder.symlink_to(target)
+    with pytest.raises(OptionError, match=rf"'{folder}'.*GREEN_OPTUNA_STATE_FOLDER"):
+        own_folder(folder)
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a folder away"
+)
+def test_a_folder_of_another_user_is_not_taken(tmp_path: Path) -> None:
+    """Even where it can be written to: its owner can put links in it, or read what is there."""
+    folder = tmp_path / "green_optuna-me"
+    assert own_folder(folder) == folder
+    folder.chmod(0o777)
+    os.chown(folder, 12345, -1)
+    with pytest.raises(OptionError, match="a folder of your own"):
+        own_folder(folder)
 
 
 def test_a_lock_holds_between_processes(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna.errors import OptionError, TrackerError
 from green_optuna.tracking import mlflow_schema as schema
-from green_optuna.tracking.mlflow_store import Store, absolute_uri
+from green_optuna.tracking.mlflow_store import Store, absolute_uri, current_experiment
 from green_optuna.tracking.tracker import Tracker
 from green_optuna.urls import secrets_of, shown_url
 
@@ -35,9 +35,9 @@ class MLflowTracker(Tracker):
     Args:
         uri: A tracking URI, as ``mlflow.set_tracking_uri`` takes it. MLflow's current one
             unless given: that of ``MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db``.
-        experiment: The name of an experiment, made if need be. That of
-            ``mlflow.set_experiment``, ``MLFLOW_EXPERIMENT_NAME`` or ``MLFLOW_EXPERIMENT_ID``
-            unless given, else ``green_optuna``.
+        experiment: The name of an experiment, made if need be. Unless given, that of
+            ``mlflow.set_experiment`` or ``MLFLOW_EXPERIMENT_ID`` where ``uri`` is MLflow's
+            current one, else that of ``MLFLOW_EXPERIMENT_NAME``, else ``green_optuna``.
         activate: Whether ``mlflow.log_metric`` and autologging inside the user's function land
             in the trial's run. While a trial runs, MLflow's tracking URI is then ``uri``, where
             given, for the whole process. With threads (``n_jobs``), MLflow's autologging leaves
@@ -74,6 +74,7 @@ class MLflowTracker(Tracker):
         self._lock = threading.Lock()
         self._store: Store | None = None
         self._store_uri: str | None = None
+        self._current_id: str | None = None
         self._pid = os.getpid()
         self._open_runs: dict[str, _OpenRun] = {}
         self._current_uri = _CurrentUri()
@@ -232,12 +233,15 @@ class MLflowTracker(Tracker):
         with self._lock:
             forked = self._pid != os.getpid()
             if forked or self._store is None:
-                # Found once: neither a change of folder nor of MLflow's URI moves a study.
+                # Found once: no change of folder, or of MLflow's current store, moves a study.
                 if self._store_uri is None:
                     import mlflow
 
                     self._store_uri = absolute_uri(self.uri or mlflow.get_tracking_uri())
-                self._store = Store.connect(self._store_uri, self.experiment, forked=forked)
+                    self._current_id = current_experiment(self._store_uri)
+                self._store = Store.connect(
+                    self._store_uri, self.experiment, current_id=self._current_id, forked=forked
+                )
                 self._pid = os.getpid()
             return self._store
 

@@ -42,6 +42,22 @@ def absolute_uri(uri: str) -> str:
     return f"{scheme}{slashes}{Path(path).absolute()}{mark}{query}"
 
 
+def current_experiment(uri: str) -> str | None:
+    """Give the experiment that is MLflow's current one, where that is one of this store.
+
+    ``mlflow.set_experiment`` exports ``MLFLOW_EXPERIMENT_ID``, an id of MLflow's current store:
+    in any other, it is a stranger's experiment or none.
+
+    Args:
+        uri: The store's tracking URI, from :func:`absolute_uri`.
+    """
+    import mlflow
+
+    if absolute_uri(mlflow.get_tracking_uri()) != uri:
+        return None
+    return os.environ.get("MLFLOW_EXPERIMENT_ID") or None
+
+
 @dataclass(slots=True)
 class Store:
     """What one process needs to log to one MLflow store; safe with threads.
@@ -61,12 +77,20 @@ class Store:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def connect(cls, uri: str, experiment: str | None, *, forked: bool = False) -> Self:
+    def connect(
+        cls,
+        uri: str,
+        experiment: str | None,
+        *,
+        current_id: str | None = None,
+        forked: bool = False,
+    ) -> Self:
         """Connect to a store; its tables and the experiment are made if need be.
 
         Args:
             uri: The tracking URI.
             experiment: The name of the experiment; what the environment says unless given.
+            current_id: From :func:`current_experiment`; it goes before the environment's name.
             forked: Whether this process inherited connections from the one that forked it.
 
         Raises:
@@ -85,7 +109,7 @@ class Store:
             if forked and engine is not None:
                 # MLflow keeps one pool a URI, and a database connection is not to be shared.
                 engine.dispose(close=False)
-            return cls(uri, client, _experiment_id(client, experiment))
+            return cls(uri, client, _experiment_id(client, experiment, current_id))
 
     def check(self) -> None:
         """Hold that a server still answers.
@@ -204,7 +228,7 @@ def _scheme(uri: str) -> str:
     return uri.partition("://")[0].partition("+")[0].lower() if "://" in uri else ""
 
 
-def _experiment_id(client: MlflowClient, name: str | None) -> str:
+def _experiment_id(client: MlflowClient, name: str | None, current_id: str | None) -> str:
     """Find or make the experiment.
 
     Raises:
@@ -212,10 +236,9 @@ def _experiment_id(client: MlflowClient, name: str | None) -> str:
     """
     from mlflow.exceptions import MlflowException
 
-    # mlflow.set_experiment sets MLFLOW_EXPERIMENT_ID.
     found: Experiment | None
-    if name is None and (given := os.environ.get("MLFLOW_EXPERIMENT_ID")):
-        found = client.get_experiment(given)
+    if name is None and current_id is not None:
+        found = client.get_experiment(current_id)
     else:
         name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
         found = client.get_experiment_by_name(name)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.folders import host_lock, state_folder
+from green_optuna.urls import shown_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,14 +29,18 @@ def path(terms: StudyTerms) -> Path:
 def keep(tracker_name: str, trial: TrialRecord) -> None:
     """Append a trial's record, its whole trace included, to the spool of its study.
 
+    The spool is for its user alone to read, and passwords of URLs in the record's texts are
+    masked: an error may hold the address of a database.
+
     Raises:
         OSError: The file cannot be written to.
         OptionError: The state folder cannot be used.
         TypeError: The user's attributes have keys that JSON cannot keep.
     """
     file_path = path(trial.terms)
-    file_path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps({"tracker": tracker_name, "trial": record_to_dict(trial)}, default=str)
+    _make_private(file_path.parent)
+    kept = {"tracker": tracker_name, "trial": _without_secrets(record_to_dict(trial))}
+    line = json.dumps(kept, default=lambda value: shown_text(str(value)))
     with host_lock(str(file_path)), file_path.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
 
@@ -65,3 +71,23 @@ def record_to_dict(trial: TrialRecord) -> dict[str, Any]:
     if trial.measurement is not None:
         kept["trace"] = [list(row) for row in trial.measurement.trace.rows()]
     return kept
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder that its owner alone can read, or make it so."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        # In a state folder that users share it may be another's: to keep the record goes first.
+        with contextlib.suppress(PermissionError):
+            folder.chmod(0o700)
+
+
+def _without_secrets(value: object) -> object:
+    """Mask the passwords of URLs in all texts of a record, however deep they are."""
+    if isinstance(value, str):
+        return shown_text(value)
+    if isinstance(value, dict):
+        return {key: _without_secrets(within) for key, within in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_secrets(within) for within in value]
+    return value

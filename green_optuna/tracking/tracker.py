@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from green_optuna.front import ParetoFront
     from green_optuna.record import TrialRecord
     from green_optuna.terms import StudyTerms
+
+
+class _ClassName:
+    """A tracker's name unless it is given one: that of its class, in lower case."""
+
+    def __get__(self, tracker: object, owner: type) -> str:
+        if tracker is None:
+            # A dataclass would otherwise take it for the default of a field of that name.
+            raise AttributeError(f"type object {owner.__name__!r} has no attribute 'name'")
+        return owner.__name__.lower()
 
 
 class Tracker(Protocol):
@@ -25,12 +35,13 @@ class Tracker(Protocol):
 
     Attributes:
         name: Names the tracker in ``TrialRecord.run_ids`` and in warnings; each of a study's
-            trackers has its own.
+            trackers has its own. That of the class in lower case unless given.
         flush_interval_s: How often :meth:`log_progress` is called while a trial runs, in s;
             the shortest among a study's trackers counts for all, and ``math.inf`` is never.
     """
 
-    name: str
+    # To a type checker it is what it gives.
+    name: str = cast("str", _ClassName())
     flush_interval_s: float = 30.0
 
     @property

@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 import optuna
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 import green_optuna as go
 from green_optuna.errors import OptionError
@@ -265,6 +267,56 @@ def test_the_experiment_is_the_one_that_is_asked_for(
     run_id = tracker.start_trial(make_record())
     found = client.get_experiment(client.get_run(run_id).info.experiment_id)
     assert found.name == ("green_optuna" if given_by == "nothing" else "mine")
+
+
+@pytest.mark.usefixtures("_fluent")
+@pytest.mark.parametrize("name", [None, "by name"])
+def test_the_current_experiment_of_another_store_is_not_taken_for_ours(
+    client: MlflowClient, tmp_path: Path, name: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What mlflow.set_experiment chose has an id that is a stranger's elsewhere."""
+    uri = f"sqlite:///{tmp_path / 'other.db'}"
+    shutil.copyfile(tmp_path / "mlflow.db", tmp_path / "other.db")
+    other = MlflowClient(uri)
+    strangers = other.create_experiment("a stranger's")
+    # As mlflow.set_experiment does, but undone after the test.
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", client.create_experiment("mine"))
+    assert os.environ["MLFLOW_EXPERIMENT_ID"] == strangers
+    if name is not None:
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
+    run_id = go.MLflowTracker(uri).start_trial(make_record())
+    found = other.get_experiment(other.get_run(run_id).info.experiment_id)
+    assert found.name == (name or "green_optuna")
+
+
+@pytest.mark.usefixtures("_fluent")
+def test_a_store_given_as_a_relative_file_has_the_current_experiment(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two URIs of one file are one store."""
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", client.create_experiment("mine"))
+    run_id = go.MLflowTracker("sqlite:///mlflow.db").start_trial(make_record())
+    assert client.get_experiment(client.get_run(run_id).info.experiment_id).name == "mine"
+
+
+@pytest.mark.usefixtures("_fluent")
+def test_a_tracker_that_connects_anew_inside_a_trial_keeps_its_experiment(
+    client: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its store is then MLflow's current one, and the id in the environment is not its own."""
+    uri = f"sqlite:///{tmp_path / 'other.db'}"
+    shutil.copyfile(tmp_path / "mlflow.db", tmp_path / "other.db")
+    other = MlflowClient(uri)
+    other.create_experiment("a stranger's")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", client.create_experiment("mine"))
+    tracker = go.MLflowTracker(uri)
+    run_id = tracker.start_trial(make_record())
+    with tracker.activate(run_id):
+        with pytest.raises(MlflowException, match="no such run"):
+            tracker.log_progress(make_record(run_ids={"mlflow": "no such run"}, params={"x": 1}))
+        later_id = tracker.start_trial(make_record(number=8))
+    ids = {other.get_run(run).info.experiment_id for run in (run_id, later_id)}
+    assert [other.get_experiment(found).name for found in ids] == ["green_optuna"]
 
 
 def test_a_parameter_that_the_user_logged_with_another_value_costs_nothing_else(

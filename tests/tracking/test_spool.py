@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import stat
 import threading
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 import green_optuna as go
 from green_optuna.record import measurement_from_dict
@@ -73,6 +77,39 @@ def test_attributes_that_json_does_not_know_are_kept_as_text() -> None:
     """The user may attach what an in-memory study takes."""
     spool.keep("mlflow", make_record(user_attrs={"where": {1, 2}}))
     assert kept()[0]["trial"]["user_attrs"] == {"where": "{1, 2}"}
+
+
+def test_passwords_of_urls_are_not_kept() -> None:
+    """Errors and attributes, however deep, may hold a URL: all but its password is kept."""
+    url = "postgresql://u:hunter2@db/x"
+    record = make_record(
+        state="failed",
+        error=f"OperationalError: cannot reach {url}",
+        params={"where": url},
+        user_attrs={"tried": [{"url": url, "n": 3}], "all": {"https://u:hunter2@db/api"}},
+    )
+    spool.keep("mlflow", record)
+    assert "hunter2" not in spool.path(TERMS).read_text(encoding="utf-8")
+    trial = kept()[0]["trial"]
+    shown = "postgresql://u:***@db/x"
+    assert trial["error"] == f"OperationalError: cannot reach {shown}"
+    assert trial["params"] == {"where": shown}
+    assert trial["user_attrs"] == {
+        "tried": [{"url": shown, "n": 3}],
+        "all": "{'https://u:***@db/api'}",
+    }
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems keep no such modes")
+@pytest.mark.parametrize("is_there", [False, True])
+def test_the_spool_is_for_its_owner_alone(is_there: bool) -> None:
+    """Nobody else can list or read it, whoever made it open to all before."""
+    folder = spool.path(TERMS).parent
+    if is_there:
+        folder.mkdir()
+        folder.chmod(0o755)
+    spool.keep("mlflow", make_record())
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_records_kept_at_the_same_time_do_not_mix() -> None:
