@@ -13,7 +13,7 @@ prints medians as a Markdown table and claims nothing.
   the library: the meter given to it is CodeCarbon's, subclassed to note when it is asked, and
   the wait is the time from the return of the user's function to the next question. A trial
   that lasts longer than those 50 ms does not wait. On the *replay meter*, whose readings cost
-  nothing, is what the library itself adds: Optuna's storage keeps two attributes a trial.
+  nothing, is what the library itself adds: Optuna's storage keeps one attribute more a trial.
 - *MLflowTracker* logs a ready-made record with a trace of 60 points, as a trial of one minute
   has, in ``start_trial`` and ``finish_trial``; no trial has to last a minute for that.
 - *MLflow's client* writes the same metrics, parameters and tags in three calls: one
