@@ -19,12 +19,14 @@ import pytest
 
 import green_optuna as go
 from green_optuna.cli import main
+from green_optuna.cli.run import _optimise
+from green_optuna.config import StudyConfig
 from green_optuna.record import read_candidates
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import format_co2e
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from optuna.storages import BaseStorage
 
@@ -546,6 +548,28 @@ def test_ctrl_c_ends_a_run_with_what_there_is(tmp_path: Path) -> None:
     assert "Stopped with Ctrl-C" in err
     assert "Traceback" not in err
     assert done_trials(url) >= 2
+
+
+class InterruptedStorage(optuna.storages.InMemoryStorage):
+    """A storage during whose writing of a trial's end the user presses Ctrl-C."""
+
+    def set_trial_state_values(
+        self,
+        trial_id: int,  # noqa: ARG002 - these are Optuna's arguments
+        state: optuna.trial.TrialState,  # noqa: ARG002
+        values: Sequence[float] | None = None,  # noqa: ARG002
+    ) -> bool:
+        """Be interrupted."""
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_optuna_ends_a_trial_ends_the_run_too() -> None:
+    """Optuna then raises an error of its own, which is not what the user did."""
+    study = go.create_study(storage=InterruptedStorage())
+    objective = go.green_objective(country="FRA", meter=go.ReplayMeter(cpu_w=5.0), trackers=[])(
+        lambda _: (0.5, 1)
+    )
+    assert _optimise(study, objective, StudyConfig(n_trials=1)) is True
 
 
 def done_trials(url: str) -> int:

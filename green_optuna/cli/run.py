@@ -116,6 +116,11 @@ def _optimise(study: optuna.Study, objective: GreenObjective, config: StudyConfi
             )
         except KeyboardInterrupt:
             return True
+        except UnboundLocalError as error:
+            # What Optuna makes of a Ctrl-C that comes while it writes how a trial ended.
+            if not isinstance(error.__context__, KeyboardInterrupt):
+                raise
+            return True
     return False
 
 
