@@ -215,16 +215,18 @@ def test_four_threads_share_one_run_of_the_study(client: MlflowClient, mlflow_ur
 WORKER = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import optuna
 import green_optuna as go
-from tracking.test_mlflow import make_objective, run
-run(go.create_study("s", storage=sys.argv[2]), make_objective(sys.argv[3]), "complete", "pruned")
+from tracking.test_mlflow import make_objective
+study = go.create_study("s", storage=sys.argv[2])
+study.optimize(make_objective(sys.argv[3]), n_trials=2, catch=ValueError)
 """
 
 
 @pytest.mark.slow
 def test_three_processes_share_a_fresh_store(sqlite_url: str, tmp_path: Path) -> None:
     """They make its tables, the experiment and the study's run once, and lose no trial."""
+    # Not enqueued: Optuna gives a trial that waits to two workers, where they ask SQLite for it
+    # at the same moment, and one of them fails as it ends it.
     study = go.create_study("s", storage=sqlite_url)
     uri = f"sqlite:///{tmp_path / 'fresh.db'}"
     tests = str(Path(__file__).parents[1])
@@ -232,10 +234,12 @@ def test_three_processes_share_a_fresh_store(sqlite_url: str, tmp_path: Path) ->
     workers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     said = [worker.communicate()[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0, 0], said
-    assert not any("failed" in text for text in said), said
+    assert not any("will not be mentioned again" in text for text in said), said
     parents, trials = studies_and_trials(MlflowClient(uri))
     assert len(parents) == 1
-    assert len(study.trials) == len(trials) == 6
+    states = {trial.number: STATUS[trial.state.name] for trial in study.trials}
+    assert len(states) == 6
+    assert {number: run.info.status for number, run in trials.items()} == states
 
 
 def test_a_new_store_is_made_quietly_where_it_is_asked_for(

@@ -283,12 +283,22 @@ def test_a_server_that_dies_between_trials_costs_none(
 ) -> None:
     """Its trials are in MLflow up to then, whole and quietly, and on disk from then on."""
     uri, process = server
-    tracker = go.MLflowTracker(uri, flush_interval_s=0.05)
+    turn = threading.Lock()
+
+    class BetweenRequests(go.MLflowTracker):
+        """Flushes in turn with the killing: MLflow asks for two minutes after one in between."""
+
+        def log_progress(self, trial: go.TrialRecord) -> None:
+            with turn:
+                super().log_progress(trial)
+
+    tracker = BetweenRequests(uri, flush_interval_s=0.05)
 
     def kill_in_the_second(number: int) -> None:
         threading.Event().wait(0.2)
         if number == 1:
-            end(process)
+            with turn:
+                end(process)
             threading.Event().wait(0.2)
 
     study = run(tracker, n_trials=3, before=kill_in_the_second)
