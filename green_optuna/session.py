@@ -182,7 +182,6 @@ class TrialRun:
 
     def _end(self, record: TrialRecord) -> None:
         """Write to Optuna's storage first; the trackers learn of it whatever becomes of that."""
-        self._record = record
         try:
             self.trial.store_reports()
             self._trial.set_user_attr(ATTRIBUTE, record.attribute())

@@ -526,8 +526,10 @@ def test_ctrl_c_after_the_function_leaves_no_run_open() -> None:
     with pytest.raises(KeyboardInterrupt):
         study.optimize(objective, n_trials=1)
     assert [record.state for record in tracker.finished] == ["complete", "failed"]
+    assert tracker.finished[-1].objectives == {}
     assert study.trials[0].state == TrialState.FAIL
     assert study.trials[0].user_attrs[ATTRIBUTE]["state"] == "failed"
+    assert "quality" not in study.trials[0].user_attrs[ATTRIBUTE]
 
 
 def test_a_trial_that_another_has_ended_is_still_told_of() -> None:

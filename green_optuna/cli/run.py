@@ -19,6 +19,7 @@ from green_optuna.record import measurement_of, read_candidates
 from green_optuna.study import create_study
 from green_optuna.terms import StudyTerms, read_terms
 from green_optuna.tracking import MLflowTracker
+from green_optuna.tracking.mlflow_store import study_page
 from green_optuna.units import format_co2e
 from green_optuna.urls import shown_url
 
@@ -190,22 +191,9 @@ def _show_mlflow(selection: Selection, trackers: Sequence[Tracker]) -> None:
     import mlflow
 
     uri = ours[0].uri or mlflow.get_tracking_uri()
-    page = _study_page(uri, runs[ours[0].name])
+    page = study_page(uri, runs[ours[0].name])
     if uri.startswith(("http://", "https://")):
         render.say(f"MLflow: {shown_url(uri).rstrip('/')}/{page}")
         return
     command = f"mlflow ui --backend-store-uri {shlex.quote(shown_url(uri))}"
     render.say(f"MLflow: {command}\n        then open http://127.0.0.1:5000/{page}")
-
-
-def _study_page(uri: str, run_id: str) -> str:
-    """Give the page of the run that a trial's run belongs to, as MLflow's addresses end."""
-    import mlflow
-
-    try:
-        run = mlflow.MlflowClient(uri).get_run(run_id)
-    except Exception:
-        # A server that is away by now: the study has been kept and shown all the same.
-        return ""
-    study_run_id = run.data.tags.get("mlflow.parentRunId", run_id)
-    return f"#/experiments/{run.info.experiment_id}/runs/{study_run_id}"

@@ -74,6 +74,7 @@ class Sampler:
             MeterError: The meter cannot be started or read.
             OptionError: Another meter counts the same energy for a trial that runs now.
         """
+        # Before the lock on all samplers: to find the hardware takes seconds, the first time.
         self.start()
         with _samplers_lock if self.alone else contextlib.nullcontext(), self._condition:
             if self.alone:

@@ -103,8 +103,7 @@ class Store:
             if _scheme(uri) in ("sqlite", *DATABASE_PORTS):
                 check_database(uri)
             client = MlflowClient(uri)
-            if _scheme(uri) in ("http", "https"):
-                check_server(uri, client._tracking_client.store.get_host_creds)
+            _check_server(uri, client)
             engine = getattr(client._tracking_client.store, "engine", None)
             if forked and engine is not None:
                 # MLflow keeps one pool a URI, and a database connection is not to be shared.
@@ -117,8 +116,7 @@ class Store:
         Raises:
             TrackerError: It does not.
         """
-        if _scheme(self.uri) in ("http", "https"):
-            check_server(self.uri, self.client._tracking_client.store.get_host_creds)
+        _check_server(self.uri, self.client)
 
     def create_run(self, name: str, tags: Mapping[str, str], *, started_at: float) -> Run:
         """Make a run.
@@ -221,6 +219,39 @@ class Store:
             self.client.delete_run(made.info.run_id)
             return earliest
         return str(made.info.run_id)
+
+
+def study_page(uri: str, run_id: str) -> str:
+    """Give the page of the study that a trial's run belongs to, as MLflow's addresses end.
+
+    Args:
+        uri: The store's tracking URI.
+        run_id: The trial's run.
+
+    Returns:
+        What follows the address of MLflow's pages; empty where the store is away by now.
+    """
+    from mlflow import MlflowClient
+
+    try:
+        client = MlflowClient(uri)
+        _check_server(uri, client)
+        run = client.get_run(run_id)
+    except Exception:
+        # The study has been kept and shown all the same: MLflow's first page has to do.
+        return ""
+    study_run_id = run.data.tags.get("mlflow.parentRunId", run_id)
+    return f"#/experiments/{run.info.experiment_id}/runs/{study_run_id}"
+
+
+def _check_server(uri: str, client: MlflowClient) -> None:
+    """Hold that the server answers, where the store is one.
+
+    Raises:
+        TrackerError: It does not.
+    """
+    if _scheme(uri) in ("http", "https"):
+        check_server(uri, client._tracking_client.store.get_host_creds)
 
 
 def _scheme(uri: str) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.folders import host_lock, state_folder
 from green_optuna.urls import shown_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from green_optuna.record import TrialRecord
@@ -26,11 +28,17 @@ def path(terms: StudyTerms) -> Path:
     return state_folder() / "spool" / f"{terms.key}.jsonl"
 
 
-def keep(tracker_name: str, trial: TrialRecord) -> None:
+def keep(tracker_name: str, trial: TrialRecord, *, secrets: Iterable[str] = ()) -> None:
     """Append a trial's record, its whole trace included, to the spool of its study.
 
     The spool is for its user alone to read, and passwords of URLs in the record's texts are
     masked: an error may hold the address of a database.
+
+    Args:
+        tracker_name: Who could not take it.
+        trial: The record.
+        secrets: Further strings that must not be kept of an error, which another library may
+            have worded. In the user's own values they may stand by chance.
 
     Raises:
         OSError: The file cannot be written to.
@@ -39,6 +47,8 @@ def keep(tracker_name: str, trial: TrialRecord) -> None:
     """
     file_path = path(trial.terms)
     _make_private(file_path.parent)
+    if trial.error is not None:
+        trial = replace(trial, error=shown_text(trial.error, secrets))
     kept = {"tracker": tracker_name, "trial": _without_secrets(record_to_dict(trial))}
     line = json.dumps(kept, default=lambda value: shown_text(str(value)))
     with host_lock(str(file_path)), file_path.open("a", encoding="utf-8") as file:

@@ -199,7 +199,7 @@ class StudyLog:
 
     def _keep(self, tracker: Tracker, trial: TrialRecord) -> None:
         try:
-            spool.keep(tracker.name, trial)
+            spool.keep(tracker.name, trial, secrets=_secrets(tracker))
         except Exception as error:
             # Whatever it is: the user's attributes may hold what JSON does not.
             _logger.warning(
@@ -230,7 +230,12 @@ def _leave(
 
 def _shown(tracker: Tracker, said: str) -> str:
     """Give a text without the tracker's password."""
-    return shown_text(said, getattr(tracker, "secrets", ()))
+    return shown_text(said, _secrets(tracker))
+
+
+def _secrets(tracker: Tracker) -> tuple[str, ...]:
+    """Give what must not be shown of a tracker, where it says so."""
+    return tuple(getattr(tracker, "secrets", ()))
 
 
 def _sentence(said: str) -> str:

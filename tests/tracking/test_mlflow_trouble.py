@@ -23,6 +23,7 @@ from green_optuna.errors import TrackerError
 from green_optuna.terms import read_terms
 from green_optuna.tracking import spool
 from green_optuna.tracking.mlflow_reach import check_database
+from green_optuna.tracking.mlflow_store import study_page
 
 from .records import GRID, make_record, runs_of, studies_and_trials
 
@@ -241,6 +242,18 @@ def test_a_gateway_without_a_server_is_asked_once_a_step(
     check_nothing_is_lost(study, spooled=[0, 1])
     assert gateway.asked == ["/health"] * 4
     assert "HTTP status 503" in the_warning(caplog)
+
+
+def test_the_page_of_a_server_that_is_away_is_not_waited_for(
+    gateway: Gateway, client: MlflowClient, mlflow_uri: str
+) -> None:
+    """A study that has been shown says where MLflow is, at once."""
+    run_id = go.MLflowTracker(mlflow_uri).start_trial(make_record())
+    (parent,), _ = studies_and_trials(client)
+    experiment = f"#/experiments/{parent.info.experiment_id}"
+    assert study_page(mlflow_uri, run_id) == f"{experiment}/runs/{parent.info.run_id}"
+    assert study_page(f"http://127.0.0.1:{gateway.port}", run_id) == ""
+    assert gateway.asked == ["/health"]
 
 
 @pytest.fixture

@@ -100,6 +100,17 @@ def test_passwords_of_urls_are_not_kept() -> None:
     }
 
 
+def test_a_trackers_password_is_not_kept_of_an_error() -> None:
+    """A library may repeat it without its URL; in the user's own values it stands by chance."""
+    record = make_record(
+        state="failed", error="RuntimeError: 'ad' is no password", params={"optimizer": "adam"}
+    )
+    spool.keep("mlflow", record, secrets=("ad",))
+    trial = kept()[0]["trial"]
+    assert trial["error"] == "RuntimeError: '***' is no password"
+    assert trial["params"] == {"optimizer": "adam"}
+
+
 @pytest.mark.skipif(os.name != "posix", reason="other systems keep no such modes")
 @pytest.mark.parametrize("is_there", [False, True])
 def test_the_spool_is_for_its_owner_alone(is_there: bool) -> None:
