@@ -137,7 +137,8 @@ def measurement_to_dict(measurement: Measurement) -> dict[str, Any]:
         "grid": measurement.grid.to_dict(),
         "basis": measurement.basis,
         "sources": {
-            name: [source.name, source.measured] for name, source in measurement.sources.items()
+            name: [source.name, source.measured, source.follows_cpu_time]
+            for name, source in measurement.sources.items()
         },
         "host": measurement.host,
         "shared": measurement.shared,

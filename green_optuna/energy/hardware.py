@@ -134,5 +134,7 @@ def _cpu_source(cpu: object, mode: TrackingMode) -> Source:
     watts = f"{tdp:g} W" if isinstance(tdp, int | float) else "rated power"
     if way != "cpu_load":
         return Source(f"processor estimate, half of {watts}", measured=False)
-    law = "CPU time" if mode == "process" else "CPU load"
-    return Source(f"processor estimate, {law} x {watts}", measured=False)
+    if mode == "process":
+        name = f"processor estimate, CPU time x {watts}"
+        return Source(name, measured=False, follows_cpu_time=True)
+    return Source(f"processor estimate, CPU load x {watts}", measured=False)

@@ -70,10 +70,13 @@ class Source:
     Attributes:
         name: What was read or assumed, in words: "RAPL", "10 W estimated for memory".
         measured: True for a hardware counter or power sensor, False for a model of one.
+        follows_cpu_time: Whether it is in proportion to the CPU time of this process and its
+            children: a model without power at idle.
     """
 
     name: str
     measured: bool
+    follows_cpu_time: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

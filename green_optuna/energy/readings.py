@@ -29,7 +29,7 @@ class Readings:
     Args:
         meter: The meter; :meth:`start` starts it.
         clock: Gives the time in s.
-        cpu_clock: Gives the CPU time that this process has used, in s.
+        cpu_clock: Gives the CPU time that this process and its children have used, in s.
     """
 
     def __init__(
@@ -142,7 +142,9 @@ class Readings:
         self._own_cpu_in_interval_s = 0.0
         interval = reading - (reading if self._reading is None else self._reading)
         self._reading, self._behind = reading, False
-        for window, energy in share(interval, segments).items():
+        cpu = self._meter.sources.get("cpu")
+        idle_counts = cpu is None or not cpu.follows_cpu_time
+        for window, energy in share(interval, segments, idle_counts=idle_counts).items():
             window.credit(energy)
         for window in self._windows:
             window.chart(ended_at_s, min_span_s=self._meter.sample_interval_s / 2)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from green_optuna.energy.codecarbon import CodeCarbonMeter
 from green_optuna.energy.options import MeterOptions
-from green_optuna.energy.process import process_cpu_s
+from green_optuna.energy.process import process_tree_cpu_s
 from green_optuna.energy.readings import Readings
 from green_optuna.errors import OptionError
 
@@ -38,7 +38,7 @@ class Sampler:
     Args:
         meter: The meter; it is started with the first window.
         clock: Gives the time in s.
-        cpu_clock: Gives the CPU time that this process has used, in s.
+        cpu_clock: Gives the CPU time that this process and its children have used, in s.
         alone: Whether no other such sampler of this process may have a window open meanwhile,
             since both would count the same energy.
     """
@@ -48,7 +48,7 @@ class Sampler:
         meter: Meter,
         *,
         clock: Callable[[], float] = time.perf_counter,
-        cpu_clock: Callable[[], float] = process_cpu_s,
+        cpu_clock: Callable[[], float] = process_tree_cpu_s,
         alone: bool = False,
     ) -> None:
         self.meter = meter

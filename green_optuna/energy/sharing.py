@@ -3,8 +3,9 @@
 Between two readings the set of running trials may change. Each change cuts the interval into
 segments, and each segment gets a part of the interval's energy:
 
-- of the processors' energy by the CPU time that this process used in it (by its length where
-  no CPU time was used), since that is what drives a processor's power;
+- of the processors' energy by the CPU time that this process and its children used in it,
+  since that is what drives a processor's power; and, unless the energy is an estimate in
+  proportion to it, by the time in which they left a processor idle, since that takes power too;
 - of the accelerators' and the memory's energy by its length.
 
 Within a segment the trials that run share evenly: threads of one process cannot be told apart,
@@ -33,7 +34,7 @@ class Segment(Generic[K]):
 
     Attributes:
         duration_s: Its length in s.
-        cpu_s: CPU time that this process used in it, in s.
+        cpu_s: CPU time that this process and its children used in it, in s.
         running: The keys of the trials that ran in it.
     """
 
@@ -42,20 +43,31 @@ class Segment(Generic[K]):
     running: frozenset[K]
 
 
-def share(energy: ComponentEnergy, segments: Sequence[Segment[K]]) -> dict[K, ComponentEnergy]:
+def share(
+    energy: ComponentEnergy, segments: Sequence[Segment[K]], *, idle_counts: bool = True
+) -> dict[K, ComponentEnergy]:
     """Share the energy of one interval among the trials that ran in it.
 
     Args:
         energy: What the machine used between the two readings, in kWh per component.
         segments: The interval, cut where a trial began or ended.
+        idle_counts: Whether the processors' energy holds more than is in proportion to the CPU
+            time. The part of the interval in which not even one processor was busy then weighs
+            as much as CPU time: else the few ms that a reading takes would outweigh a trial that
+            waits for a GPU.
 
     Returns:
         The energy of each trial. What is missing from the sum fell between trials.
     """
     by_time = _fractions([segment.duration_s for segment in segments])
-    by_cpu = _fractions([segment.cpu_s for segment in segments])
     if by_time is None:
         by_time = [1 / len(segments)] * len(segments)
+    cpu_s = [max(segment.cpu_s, 0.0) for segment in segments]
+    if idle_counts:
+        length_s = sum(max(segment.duration_s, 0.0) for segment in segments)
+        idle_s = max(length_s - sum(cpu_s), 0.0)
+        cpu_s = [used_s + idle_s * part for used_s, part in zip(cpu_s, by_time, strict=True)]
+    by_cpu = _fractions(cpu_s)
     shares: dict[K, ComponentEnergy] = {}
     for segment, time_part, cpu_part in zip(segments, by_time, by_cpu or by_time, strict=True):
         for key in segment.running:

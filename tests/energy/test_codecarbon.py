@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 
 import green_optuna
 from green_optuna.carbon import Grid
-from green_optuna.energy import CodeCarbonMeter, MeterOptions, Sampler, Source, sampler_for
+from green_optuna.energy import CodeCarbonMeter, MeterOptions, Sampler, sampler_for
 from green_optuna.energy.hardware import gpus_to_count, sources_of
 from green_optuna.energy.options import TrackingMode
 from green_optuna.energy.silent import tracker_arguments, tracking_mode
@@ -155,7 +156,7 @@ def test_a_malformed_configuration_is_named(tmp_path: Path) -> None:
 
 def estimates_from_cpu_time(meter: CodeCarbonMeter) -> bool:
     """Whether the host makes the meter estimate from CPU time, as hosts without RAPL do."""
-    return meter.sources["cpu"] == Source("processor estimate, CPU time x 100 W", measured=False)
+    return meter.sources["cpu"].name == "processor estimate, CPU time x 100 W"
 
 
 def test_a_busy_loop_costs_its_cpu_time() -> None:
@@ -183,6 +184,26 @@ def test_a_busy_loop_costs_its_cpu_time() -> None:
     assert measurement.basis == "estimated"
 
 
+# Uses half a second of CPU time.
+CHILD = "import time\nwhile time.process_time() < 0.5: pass"
+
+
+@pytest.mark.slow
+def test_a_childs_work_is_its_trials(tmp_path: Path) -> None:
+    """A trial that only waits for another process pays for all that the other one uses."""
+    meter = CodeCarbonMeter(replace(PROCESS, sample_interval_s=0.05))
+    sampler = Sampler(meter)
+    window = sampler.open()
+    if not estimates_from_cpu_time(meter):
+        pytest.skip("this host's processor is measured, not estimated")
+    subprocess.run([sys.executable, "-c", CHILD], check=True, cwd=tmp_path)
+    measurement = sampler.close(window, GRID)
+    meter.stop()
+    least_j = 100.0 * 0.5 / (os.cpu_count() or 1)
+    # Of which the readings themselves, at 20 Hz, take their part of the time.
+    assert joules_from_kwh(measurement.energy.cpu_kwh) > 0.9 * least_j
+
+
 def test_readings_grow_and_too_early_ones_repeat() -> None:
     """A reading is at least the one before; within CodeCarbon's guard it is the same."""
     meter = CodeCarbonMeter(PROCESS)
@@ -194,6 +215,18 @@ def test_readings_grow_and_too_early_ones_repeat() -> None:
     meter.stop()
     assert second.ram_kwh > first.ram_kwh
     assert second.cpu_kwh >= first.cpu_kwh
+
+
+def test_a_reading_costs_no_more_as_the_process_grows_old() -> None:
+    """CodeCarbon notes the load each second, and would take the mean of all at each reading."""
+    meter = CodeCarbonMeter(PROCESS)
+    meter.start()
+    for _ in range(3):
+        meter._tracker._cpu_utilization_history.append(0.5)
+        time.sleep(meter.min_interval_s)
+        meter.read()
+    assert meter._tracker._cpu_utilization_history == []
+    meter.stop()
 
 
 def test_no_time_is_lost_to_slow_readings() -> None:

@@ -253,6 +253,20 @@ def test_what_is_excluded_is_charged_to_no_window() -> None:
     assert window.energy.ram_kwh == pytest.approx(kwh_from_joules(8.0))
 
 
+def test_a_trial_that_waits_pays_for_all_but_the_readings() -> None:
+    """Of 100 W at idle, 3 ms a second go to the meter itself, and no more."""
+    clock, cpu_clock = FakeClock(), FakeClock()
+    readings = Readings(ReplayMeter(cpu_w=100.0, clock=clock), clock=clock, cpu_clock=cpu_clock)
+    window = readings.open()
+    for _ in range(5):
+        clock.now_s += 1.0
+        cpu_clock.now_s += 0.003
+        readings.exclude(0.003)
+        assert readings.take_if_due()
+    readings.end(window)
+    assert window.energy.cpu_kwh == pytest.approx(kwh_from_joules(500.0 * 0.997))
+
+
 pauses = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40)), min_size=1, max_size=25)
 powers = st.lists(st.floats(0.0, 200.0), min_size=1, max_size=6)
 

@@ -36,8 +36,11 @@ def weights(values: list[float]) -> list[float]:
 def left_over(segments: list[Segment[str]], energy: ComponentEnergy) -> tuple[float, float, float]:
     """What falls into segments without a trial, in kWh of cpu, gpu and ram."""
     by_time = weights([s.duration_s for s in segments])
-    used_cpu = any(s.cpu_s for s in segments)
-    by_cpu = weights([s.cpu_s for s in segments]) if used_cpu else by_time
+    idle_s = max(
+        math.fsum(s.duration_s for s in segments) - math.fsum(s.cpu_s for s in segments), 0
+    )
+    used_s = [s.cpu_s + idle_s * part for s, part in zip(segments, by_time, strict=True)]
+    by_cpu = weights(used_s) if any(used_s) else by_time
     idle = [i for i, s in enumerate(segments) if not s.running]
     time_part = math.fsum(by_time[i] for i in idle)
     cpu_part = math.fsum(by_cpu[i] for i in idle)
@@ -107,11 +110,20 @@ def test_trials_of_one_segment_share_evenly() -> None:
     assert shares == {"a": quarter, "b": quarter, "c": quarter, "d": quarter}
 
 
-def test_cpu_energy_follows_cpu_time_and_the_rest_wall_time() -> None:
-    """With 2 of 3 CPU seconds in 1 of 4 wall seconds, a trial gets 2/3 and 1/4."""
-    shares = share(ENERGY, [segment(1.0, "a", cpu_s=2.0), segment(3.0, "b", cpu_s=1.0)])
+@pytest.mark.parametrize("idle_counts", [True, False])
+def test_cpu_energy_follows_cpu_time_and_the_rest_wall_time(idle_counts: bool) -> None:
+    """With 4 of 6 CPU seconds in 1 of 4 wall seconds, a trial gets 2/3 and 1/4."""
+    segments = [segment(1.0, "a", cpu_s=4.0), segment(3.0, "b", cpu_s=2.0)]
+    shares = share(ENERGY, segments, idle_counts=idle_counts)
     assert list(shares["a"].to_dict().values()) == pytest.approx([4.0, 1.0, 0.5])
     assert list(shares["b"].to_dict().values()) == pytest.approx([2.0, 3.0, 1.5])
+
+
+def test_idle_time_weighs_like_cpu_time_where_a_processor_takes_power_at_idle() -> None:
+    """Of 4 s, 3 were idle: a trial that waits for all of them gets those beside its own."""
+    segments = [segment(4.0, "a", cpu_s=0.5), segment(0.0, "", cpu_s=0.5)]
+    assert share(ENERGY, segments)["a"].cpu_kwh == pytest.approx(6.0 * 3.5 / 4)
+    assert share(ENERGY, segments, idle_counts=False)["a"].cpu_kwh == pytest.approx(6.0 / 2)
 
 
 def test_without_cpu_time_the_wall_clock_shares_out_all() -> None:
