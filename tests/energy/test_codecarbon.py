@@ -225,7 +225,8 @@ def test_a_reading_costs_no_more_as_the_process_grows_old() -> None:
         meter._tracker._cpu_utilization_history.append(0.5)
         time.sleep(meter.min_interval_s)
         meter.read()
-    assert meter._tracker._cpu_utilization_history == []
+    # CodeCarbon may just have noted another one.
+    assert len(meter._tracker._cpu_utilization_history) <= 1
     meter.stop()
 
 
