@@ -556,9 +556,9 @@ def test_codecarbons_options_are_refused_for_another_meter() -> None:
 
 
 def tracker_options(objective: GreenObjective) -> list[tuple[object, ...]]:
-    """Give what each MLflow tracker was made with, as it pickles."""
+    """Give what each MLflow tracker was made with."""
     return [
-        tracker.__reduce__()[1][:4]
+        (tracker.uri, tracker.experiment, tracker._activates, tracker.flush_interval_s)
         for tracker in objective.options.trackers
         if isinstance(tracker, MLflowTracker)
     ]

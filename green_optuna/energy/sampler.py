@@ -22,6 +22,7 @@ from green_optuna.energy.options import MeterOptions
 from green_optuna.energy.process import process_tree_cpu_s
 from green_optuna.energy.readings import Readings
 from green_optuna.errors import OptionError
+from green_optuna.locks import ProcessLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -175,7 +176,7 @@ class Sampler:
 # A meter belongs to a process, whatever studies run in it. A child process starts afresh, for
 # threads do not survive a fork.
 _samplers: dict[tuple[int, MeterOptions | int], Sampler] = {}
-_samplers_lock = threading.Lock()
+_samplers_lock = ProcessLock()
 
 
 def sampler_for(meter: MeterOptions | Meter) -> Sampler:

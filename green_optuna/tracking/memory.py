@@ -32,9 +32,9 @@ class MemoryTracker(Tracker):
     finished: list[TrialRecord] = field(default_factory=list, repr=False)
     fronts: list[ParetoFront] = field(default_factory=list, repr=False)
 
-    def __reduce__(self) -> tuple[object, ...]:
+    def __getstate__(self) -> dict[str, object]:
         """Pickle the options alone: what another process is told stays there."""
-        return _rebuild, (self.name, self.flush_interval_s)
+        return {**vars(self), "started": [], "progress": [], "finished": [], "fronts": []}
 
     def start_trial(self, trial: TrialRecord) -> str:
         """Keep the trial and name a run after its number."""
@@ -52,7 +52,3 @@ class MemoryTracker(Tracker):
     def log_front(self, front: ParetoFront) -> None:
         """Keep the front."""
         self.fronts.append(front)
-
-
-def _rebuild(name: str, flush_interval_s: float) -> MemoryTracker:
-    return MemoryTracker(name=name, flush_interval_s=flush_interval_s)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.errors import OptionError, TrackerError
+from green_optuna.locks import ProcessLock
 from green_optuna.tracking import mlflow_schema as schema
 from green_optuna.tracking.mlflow_store import Store, absolute_uri, current_experiment
 from green_optuna.tracking.tracker import Tracker
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from green_optuna.front import ParetoFront
     from green_optuna.record import TrialRecord
     from green_optuna.terms import StudyTerms
+
+# What MLflowTracker keeps for one process.
+_OF_A_PROCESS = frozenset(
+    {"_lock", "_store", "_store_uri", "_current_id", "_pid", "_open_runs", "_current_uri"}
+)
 
 
 class MLflowTracker(Tracker):
@@ -71,7 +77,11 @@ class MLflowTracker(Tracker):
         self.flush_interval_s = flush_interval_s
         self.name = name
         self._activates = activate
-        self._lock = threading.Lock()
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        """Set up what belongs to a process: it connects when it is first used."""
+        self._lock = ProcessLock()
         self._store: Store | None = None
         self._store_uri: str | None = None
         self._current_id: str | None = None
@@ -84,10 +94,14 @@ class MLflowTracker(Tracker):
         uri = None if self.uri is None else shown_url(self.uri)
         return f"MLflowTracker(uri={uri!r}, experiment={self.experiment!r})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __getstate__(self) -> dict[str, Any]:
         """Pickle the options alone: another process makes its own client."""
-        options = (self.uri, self.experiment, self._activates, self.flush_interval_s, self.name)
-        return _rebuild, options
+        return {name: value for name, value in vars(self).items() if name not in _OF_A_PROCESS}
+
+    def __setstate__(self, options: dict[str, Any]) -> None:
+        """Undo :meth:`__getstate__`."""
+        vars(self).update(options)
+        self._start_afresh()
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -158,9 +172,13 @@ class MLflowTracker(Tracker):
                 ended_at = time.time()
                 if trial.measurement is not None:
                     ended_at = trial.started_at + trial.measurement.duration_s
-                    trace = schema.trace_csv(trial.measurement)
-                    store.client.log_text(run_id, trace, schema.TRACE_FILE)
-                store.end_run(run_id, schema.STATUS[trial.state], ended_at=ended_at)
+                try:
+                    if trial.measurement is not None:
+                        trace = schema.trace_csv(trial.measurement)
+                        store.client.log_text(run_id, trace, schema.TRACE_FILE)
+                finally:
+                    # Files go to a place of their own, which may be away while the runs' is not.
+                    store.end_run(run_id, schema.STATUS[trial.state], ended_at=ended_at)
         finally:
             self._open_runs.pop(run_id, None)
 
@@ -286,11 +304,3 @@ class _CurrentUri:
                     self._changed = False
                     # None unsets it, which the annotation of MLflow's function leaves out.
                     mlflow.set_tracking_uri(self._before)  # type: ignore[arg-type]
-
-
-def _rebuild(
-    uri: str | None, experiment: str | None, activate: bool, flush_interval_s: float, name: str
-) -> MLflowTracker:
-    return MLflowTracker(
-        uri, experiment, activate=activate, flush_interval_s=flush_interval_s, name=name
-    )

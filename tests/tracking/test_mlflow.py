@@ -388,6 +388,25 @@ def test_a_forked_child_logs_with_a_client_of_its_own(
     )
 
 
+class TeamTracker(go.MLflowTracker):
+    """A tracker of the user's own, with an option of its own."""
+
+    def __init__(self, uri: str, *, team: str) -> None:
+        super().__init__(uri, team)
+        self.team = team
+
+
+def test_a_tracker_of_the_users_own_stays_one_in_another_process(
+    client: MlflowClient, mlflow_uri: str
+) -> None:
+    """Its class and what it adds go along."""
+    copy = pickle.loads(pickle.dumps(TeamTracker(mlflow_uri, team="green")))
+    assert isinstance(copy, TeamTracker)
+    assert copy.team == "green"
+    copy.start_trial(make_record())
+    assert len(runs_of(client, "green")) == 2
+
+
 def test_a_tracker_pickles_its_options_and_no_connection(
     client: MlflowClient, mlflow_uri: str
 ) -> None:

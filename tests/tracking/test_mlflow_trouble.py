@@ -188,6 +188,20 @@ def test_an_experiment_that_is_deleted_while_the_study_runs_costs_no_trial(
     assert f"`mlflow experiments restore -x {experiment_id}`" in the_warning(caplog)
 
 
+def test_a_place_for_files_that_is_away_leaves_no_run_open(
+    client: MlflowClient, mlflow_uri: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Only the files are missing in MLflow then, and the record is kept on disk besides."""
+    (tmp_path / "file").write_text("")
+    client.create_experiment("green_optuna", artifact_location=(tmp_path / "file" / "x").as_uri())
+    study = run(go.MLflowTracker(mlflow_uri))
+    check_nothing_is_lost(study, spooled=[0, 1])
+    _, trials = studies_and_trials(client)
+    assert [trials[number].info.status for number in (0, 1)] == ["FINISHED"] * 2
+    assert trials[1].data.metrics["quality"] == study.trials[1].params["x"]
+    assert "NotADirectoryError" in the_warning(caplog)
+
+
 def test_a_study_whose_run_was_deleted_gets_another(client: MlflowClient, mlflow_uri: str) -> None:
     """A process that comes later does not log below a run that nobody sees."""
     go.MLflowTracker(mlflow_uri).start_trial(make_record(number=0))
