@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import io
 import operator
 import os
+import pickle
 import sys
-import threading
 import types
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
@@ -17,6 +18,7 @@ import optuna
 from green_optuna.carbon import Grid, resolve_grid
 from green_optuna.energy import Meter, MeterOptions
 from green_optuna.errors import ObjectiveError, OptionError
+from green_optuna.locks import ProcessLock
 from green_optuna.outcome import as_count, read_outcome
 from green_optuna.quality import QualityBounds
 from green_optuna.session import Session, TrialRun
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from green_optuna.outcome import NParams
     from green_optuna.tracking import Tracker
     from green_optuna.trial import GreenTrial
+
+# How many studies of one objective a process keeps the logs of, and with them their storages.
+KEPT_LOGS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +91,13 @@ class GreenObjective:
         functools.update_wrapper(self, function)
         self.function = function
         self.options = options
-        # By storage, whose life ends with the user's last study in it, then by process and study.
+        # By storage, whose life ends with the user's last study in it (and with the log that
+        # waits to pass on its last front), then by process and study.
         self._sessions: WeakKeyDictionary[
             optuna.storages.BaseStorage, dict[tuple[int, int], Session]
         ] = WeakKeyDictionary()
         self._logs: dict[tuple[int, str], StudyLog] = {}
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
 
     def __repr__(self) -> str:
         """Name the function."""
@@ -157,9 +163,7 @@ class GreenObjective:
                     return name
             except AttributeError:
                 pass
-        import cloudpickle
-
-        return _rebuild, (cloudpickle.dumps(self.function), self.options)
+        return _rebuild, (_dumps((self.function, self.options), itself=self),)
 
     def _session(self, trial: optuna.Trial) -> Session:
         study, options = trial.study, self.options
@@ -167,7 +171,7 @@ class GreenObjective:
         key = (os.getpid(), study._study_id)
         with self._lock:
             sessions = self._sessions.setdefault(trial.storage, {})
-            if key not in sessions:
+            if key not in sessions or sessions[key].log.ended:
                 sessions[key] = Session(
                     study,
                     terms=StudyTerms(
@@ -178,15 +182,20 @@ class GreenObjective:
                     meter=options.meter,
                     log_for=functools.partial(self._log, study),
                 )
-            return sessions[key]
+            session = sessions[key]
+            past = [self._logs.pop(one) for one in list(self._logs)[:-KEPT_LOGS]]
+        for log in past:
+            log.end()
+        return session
 
     def _log(self, study: optuna.Study, terms: StudyTerms) -> StudyLog:
         """Give the one log of a study, however often the study is loaded anew."""
         key = (os.getpid(), terms.key)
-        if key not in self._logs:
-            self._logs[key] = StudyLog(study, terms, self.options.trackers)
-        self._logs[key].study = study
-        return self._logs[key]
+        log = self._logs.pop(key, None) or StudyLog(study, terms, self.options.trackers)
+        log.follow(study)
+        # The latest last: the first are ended when there are too many.
+        self._logs[key] = log
+        return log
 
 
 @overload
@@ -274,11 +283,30 @@ def _decorate(function: Callable[..., object], options: ObjectiveOptions) -> Gre
     return GreenObjective(function, options)
 
 
-def _rebuild(function: bytes, options: ObjectiveOptions) -> GreenObjective:
-    """Undo :meth:`GreenObjective.__reduce__`."""
+def _dumps(content: object, *, itself: GreenObjective) -> bytes:
+    """Pickle by value what an objective consists of; its function may mention the objective."""
     import cloudpickle
 
-    return GreenObjective(cloudpickle.loads(function), options)
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no annotations
+        def persistent_id(self, one: object) -> str | None:
+            return "itself" if one is itself else None
+
+    file = io.BytesIO()
+    Pickler(file).dump(content)
+    return file.getvalue()
+
+
+def _rebuild(content: bytes) -> GreenObjective:
+    """Undo :meth:`GreenObjective.__reduce__`."""
+    itself = GreenObjective.__new__(GreenObjective)
+
+    class Unpickler(pickle.Unpickler):
+        def persistent_load(self, _: object) -> GreenObjective:
+            return itself
+
+    function, options = Unpickler(io.BytesIO(content)).load()
+    itself.__init__(function, options)  # type: ignore[misc]  # its function refers to it already
+    return itself
 
 
 def _find_trial(arguments: Sequence[object]) -> optuna.Trial:

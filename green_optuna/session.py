@@ -153,16 +153,17 @@ class TrialRun:
 
     def complete(self, outcome: Outcome) -> None:
         """Keep and tell that the trial completed, with what it came to."""
-        self._end(
-            replace(
-                self._current(),
-                state="complete",
-                quality=outcome.quality,
-                n_params=outcome.n_params,
-                parameters=outcome.parameters,
-                objectives=outcome.objectives,
-            )
+        record = replace(
+            self._current(),
+            state="complete",
+            quality=outcome.quality,
+            n_params=outcome.n_params,
+            parameters=outcome.parameters,
+            objectives=outcome.objectives,
         )
+        # Nobody is told of a result that the storage does not take: the trial fails then.
+        self._keep(record)
+        self._tell(record)
         with self._session.sampler.excluded():
             self._session.log.completed()
 
@@ -170,24 +171,25 @@ class TrialRun:
         """Keep and tell that the trial ended with an exception, which stays the one to be seen."""
         pruned = isinstance(error, optuna.TrialPruned)
         try:
-            self._end(
-                replace(
-                    self._current(),
-                    state="pruned" if pruned else "failed",
-                    error=None if pruned else _in_one_line(error),
-                )
+            record = replace(
+                self._current(),
+                state="pruned" if pruned else "failed",
+                error=None if pruned else _in_one_line(error),
             )
+            try:
+                self._keep(record)
+            finally:
+                self._tell(record)
         except Exception as trouble:
             _logger.warning("Trial %d could not be kept: %r", self._record.number, trouble)
 
-    def _end(self, record: TrialRecord) -> None:
-        """Write to Optuna's storage first; the trackers learn of it whatever becomes of that."""
-        try:
-            self.trial.store_reports()
-            self._trial.set_user_attr(ATTRIBUTE, record.attribute())
-        finally:
-            with self._session.sampler.excluded():
-                self._session.log.finish(record)
+    def _keep(self, record: TrialRecord) -> None:
+        self.trial.store_reports()
+        self._trial.set_user_attr(ATTRIBUTE, record.attribute())
+
+    def _tell(self, record: TrialRecord) -> None:
+        with self._session.sampler.excluded():
+            self._session.log.finish(record)
 
     def _start_attribute(self) -> dict[str, object]:
         return {
@@ -248,7 +250,7 @@ class TrialRun:
 
     def _flush_until(self, window: Window, ended: threading.Event, interval_s: float) -> None:
         session = self._session
-        while not ended.wait(interval_s):
+        while not ended.wait(min(interval_s, threading.TIMEOUT_MAX)):
             try:
                 so_far = session.sampler.so_far(window, session.terms.grid)
                 current = self._current()

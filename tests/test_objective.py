@@ -517,8 +517,10 @@ import os
 import optuna
 import green_optuna as go
 
+GRID = go.Grid(carbon_intensity_g_per_kwh=250.0, source="test")
+
 green = go.green_objective(
-    grid=go.Grid(carbon_intensity_g_per_kwh=250.0, source="test"),
+    grid=GRID,
     meter=go.ReplayMeter(cpu_w=50.0),
     trackers=[go.MemoryTracker()],
 )
@@ -526,8 +528,20 @@ green = go.green_objective(
 
 @green
 def objective(trial):
+    # Mentions itself, as what keeps count of its calls does.
+    assert objective.__name__ == "objective"
     trial.set_user_attr("pid", os.getpid())
     return trial.suggest_float("quality", 0, 1), 5
+
+
+def count(trial):
+    return 6
+
+
+@go.green_objective(grid=GRID, meter=go.ReplayMeter(cpu_w=50.0), trackers=[], n_params=count)
+def counted(trial):
+    trial.set_user_attr("pid", os.getpid())
+    return trial.suggest_float("quality", 0, 1)
 
 
 def make(size):
@@ -604,18 +618,22 @@ def test_a_closure_runs_in_another_process(
 
 
 @pytest.mark.parametrize("pickler", ["pickle", "cloudpickle"])
+@pytest.mark.parametrize(("name", "n_params"), [("objective", 5), ("counted", 6)])
 def test_a_function_of_a_script_runs_in_another_process(
-    pickler: str, sqlite_url: str, tmp_path: Path
+    pickler: str, name: str, n_params: int, sqlite_url: str, tmp_path: Path
 ) -> None:
-    """What a script or a notebook defines has no module that another process could import."""
+    """What a script or a notebook defines has no module that another process could import.
+
+    That holds for what the function mentions, itself included, and for a function that counts.
+    """
     go.create_study("shared", storage=sqlite_url)
-    dump = f"\nimport {pickler}\nopen('pickled', 'wb').write({pickler}.dumps(objective))\n"
+    dump = f"\nimport {pickler}\nopen('pickled', 'wb').write({pickler}.dumps({name}))\n"
     (tmp_path / "script.py").write_text(MODULE + dump)
     subprocess.run([sys.executable, "-W", "error", "script.py"], check=True)
     (tmp_path / "script.py").unlink()
     command = [sys.executable, "-W", "error", "-c", WORKER, "pickled", sqlite_url]
     subprocess.run(command, check=True)
-    assert_measured_elsewhere(sqlite_url, 5)
+    assert_measured_elsewhere(sqlite_url, n_params)
 
 
 class CountedMeter(go.ReplayMeter):

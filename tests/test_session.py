@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 
 import green_optuna as go
 from green_optuna.energy import COMPONENTS
+from green_optuna.objective import KEPT_LOGS
 from green_optuna.record import measurement_of
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import kwh_from_joules
@@ -547,6 +548,51 @@ def test_a_trial_that_another_has_ended_is_still_told_of() -> None:
         ended(study.ask())
     assert tracker.finished[-1].state == "failed"
     assert tracker.finished[-1].measurement is not None
+
+
+def test_nobody_is_told_of_a_result_that_the_storage_does_not_take() -> None:
+    """To Optuna the trial has failed, and so it has to the trackers."""
+    tracker, storage = go.MemoryTracker(), FullStorage()
+    study = go.create_study(storage=storage)
+
+    @go.green_objective(grid=GRID, meter=METER, trackers=[tracker])
+    def objective(_: go.GreenTrial) -> tuple[float, int]:
+        storage.full = True
+        return 0.5, 1
+
+    with pytest.raises(OSError, match="no space left"):
+        study.optimize(objective, n_trials=1)
+    assert [record.state for record in tracker.finished] == ["failed"]
+    assert tracker.finished[0].measurement is not None
+    assert study.trials[0].state == TrialState.FAIL
+
+
+@pytest.mark.parametrize("trackers", [[], [go.MemoryTracker()]], ids=["no tracker", "a tracker"])
+def test_an_objective_of_many_studies_keeps_few_of_them(trackers: list[go.MemoryTracker]) -> None:
+    """Each is told of with its last front, and then let go; without trackers, at once."""
+    objective = go.green_objective(grid=GRID, meter=METER, trackers=trackers)(lambda _: (0.5, 1))
+    storages = []
+    for _ in range(KEPT_LOGS + 4):
+        study = go.create_study()
+        study.optimize(objective, n_trials=1)
+        storages.append(weakref.ref(study._storage))
+    del study
+    gc.collect()
+    n_alive = sum(storage() is not None for storage in storages)
+    assert n_alive <= (KEPT_LOGS if trackers else 1)
+    assert [len(tracker.fronts) for tracker in trackers] == [4] * len(trackers)
+
+
+def test_a_study_that_comes_back_after_many_others_goes_on() -> None:
+    """Its log was ended meanwhile; its next trials are told of all the same."""
+    tracker = go.MemoryTracker()
+    objective = go.green_objective(grid=GRID, meter=METER, trackers=[tracker])(lambda _: (0.5, 1))
+    first = go.create_study("first")
+    for study in (first, *(go.create_study() for _ in range(KEPT_LOGS)), first):
+        study.optimize(objective, n_trials=1)
+    told = [record for record in tracker.finished if record.study_name == "first"]
+    assert [record.number for record in told] == [0, 1]
+    assert len({record.terms.key for record in told}) == 1
 
 
 def test_a_study_that_is_loaded_anew_leaves_nothing_behind(sqlite_url: str) -> None:

@@ -42,7 +42,7 @@ class StudyLog:
     the process ends.
 
     Attributes:
-        study: The study; another object of the same study may take its place.
+        ended: Whether it has passed on its last.
 
     Args:
         study: The study.
@@ -68,21 +68,30 @@ class StudyLog:
                 f"The trackers are named {names}: give each a name of its own, as in "
                 'MLflowTracker(name="team").'
             )
-        self.study = study
+        self.ended = False
         self._terms = terms
         self._trackers = tuple(trackers)
+        self._study: optuna.Study | None = None
+        self.follow(study)
         self._warned: set[str] = set()
         self._lock = threading.Lock()
         self._front_interval_s = front_interval_s
         self._front_at_s = time.monotonic()
         self._front: tuple[int, ...] = ()
         self._any_trial = False
-        self._ended = False
         self._pid = os.getpid()
         if self._trackers:
-            atexit.register(self._end)
+            atexit.register(self.end)
             # A process of multiprocessing's that was forked leaves without atexit.
-            multiprocessing.util.Finalize(None, self._end, exitpriority=0)
+            self._finalizer = multiprocessing.util.Finalize(None, self.end, exitpriority=0)
+
+    def follow(self, study: optuna.Study) -> None:
+        """Take another object of the same study for it from now on.
+
+        It is kept until the end, for its last front; where nobody is told, it is not.
+        """
+        if self._trackers:
+            self._study = study
 
     @property
     def flush_interval_s(self) -> float | None:
@@ -150,8 +159,10 @@ class StudyLog:
         self._pass_on_front()
 
     def _pass_on_front(self, *, changed_only: bool = True) -> None:
+        if self._study is None:
+            return
         try:
-            front = pareto_front(self.study)
+            front = pareto_front(self._study)
         except Exception as error:
             # The storage may be gone (a temporary folder, a server): nothing depends on it.
             _logger.warning("The Pareto front was not passed on: %s", shown_text(repr(error)))
@@ -163,17 +174,22 @@ class StudyLog:
             with self._tolerated(tracker):
                 tracker.log_front(front)
 
-    def _end(self) -> None:
-        """Pass on the last front as the process ends."""
-        if os.getpid() != self._pid or self._ended:
+    def end(self) -> None:
+        """Pass on the last front: the process ends, or has gone on to other studies."""
+        if os.getpid() != self._pid or self.ended:
             return
-        self._ended = True
+        self.ended = True
         if self._any_trial:
             # The front may be as it was, and what the study has spent is not.
             self._pass_on_front(changed_only=False)
+        study, self._study = self._study, None
+        if study is None:
+            return
         for tracker in self._trackers:
             with self._tolerated(tracker):
-                tracker.end_study(self.study.study_name, self._terms)
+                tracker.end_study(study.study_name, self._terms)
+        atexit.unregister(self.end)
+        self._finalizer.cancel()
 
     @contextlib.contextmanager
     def _tolerated(self, tracker: Tracker) -> Iterator[None]:

@@ -455,3 +455,5 @@ def test_a_memory_tracker_is_empty_again_in_another_process() -> None:
     tracker.finish_trial(make_record(measurement=make_measurement([1.0], cpu_w=[1.0])))
     copy = pickle.loads(pickle.dumps(tracker))
     assert (copy.name, copy.flush_interval_s, copy.finished) == ("mine", 5.0, [])
+    assert type(pickle.loads(pickle.dumps(BrokenTracker()))) is BrokenTracker
+    assert len(tracker.finished) == 1
