@@ -68,7 +68,7 @@ def check_metric_names(study: optuna.Study, objectives: Sequence[str]) -> None:
     if named and named != tuple(objectives) and set(named) <= set(OBJECTIVES):
         raise TermsError(
             f"The study {study.study_name!r} was made for the objectives {named!r}, not for "
-            f"{tuple(objectives)!r}: ask for the study's own, or use another study_name."
+            f"{tuple(objectives)!r}: ask for the study's own, or use another study name."
         )
 
 
@@ -129,7 +129,7 @@ class StudyTerms:
             raise TermsError(
                 f"The study {study_name!r} was made with {name} = {theirs[name]}, and this "
                 f"objective has {ours[name]}: its trials could not be compared. Use the "
-                "study's own, or another study_name."
+                "study's own, or another study name."
             )
         return stored
 

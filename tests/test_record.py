@@ -199,7 +199,7 @@ def test_the_names_of_a_study_are_compared_when_they_are_ours() -> None:
     check_metric_names(study, ("quality_loss", "co2e_kg"))
     check_metric_names(optuna.create_study(), ("co2e_kg",))
     for other in (("co2e_kg", "quality_loss"), ("quality_loss", "energy_kwh")):
-        with pytest.raises(go.TermsError, match="another study_name"):
+        with pytest.raises(go.TermsError, match="another study name"):
             check_metric_names(study, other)
 
 

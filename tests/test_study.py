@@ -260,7 +260,7 @@ def test_trials_on_other_terms_are_refused(name: str) -> None:
     study.optimize(decorate(constant), n_trials=1)
     with pytest.raises(go.TermsError, match=f"'digits' was made with {name} = .* has ") as raised:
         study.optimize(OTHER_TERMS[name](constant), n_trials=1)
-    assert "another study_name" in str(raised.value)
+    assert "another study name" in str(raised.value)
     assert study.trials[1].state == optuna.trial.TrialState.FAIL
     study.optimize(decorate(constant), n_trials=1)
     assert study.trials[2].state == optuna.trial.TrialState.COMPLETE
