@@ -78,8 +78,10 @@ def run_name(trial: TrialRecord) -> str:
 def key_for(name: str) -> str:
     """Make a name a key that MLflow takes: letters, digits, ``_-. :`` and single slashes."""
     parts = re.sub(r"[^\w\-. :/]", "_", name).split("/")
-    # MLflow refuses what a file system would read as another path: a//b, /a, a/../b.
-    return shorten("/".join("_" if part in {"", ".", ".."} else part for part in parts), MAX_KEY)
+    # MLflow refuses what a file system would read as another path, a//b, /a or a/../b, and all
+    # that begins as if it were one: ..a.
+    key = "/".join("_" if part in {"", ".", ".."} else part for part in parts)
+    return shorten(re.sub(r"^\.\.", "_.", key), MAX_KEY)
 
 
 def keyed(values: Mapping[str, object], *, prefix: str = "") -> dict[str, object]:

@@ -50,6 +50,7 @@ def make_front(
 
 @given(st.text(max_size=600))
 @example("x/" * 200)
+@example("..0")
 def test_any_name_becomes_a_key_that_mlflow_takes(name: str) -> None:
     """MLflow's own check of names passes for whatever Optuna takes as one."""
     from mlflow.entities import Param
