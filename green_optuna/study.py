@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import optuna
 from optuna.exceptions import ExperimentalWarning
 
+from green_optuna.folders import host_lock
 from green_optuna.terms import (
     DEFAULT_OBJECTIVES,
     check_directions,
@@ -40,7 +41,7 @@ def create_study(
         A plain :class:`optuna.Study`, all of whose objectives are minimised.
 
     Raises:
-        OptionError: An objective is unknown.
+        OptionError: An objective is unknown, or the state folder cannot be used.
         DirectionsError: The study exists with other directions.
         TermsError: The study exists, and was made for other objectives.
         optuna.exceptions.DuplicatedStudyError: The study exists and may not be resumed.
@@ -48,7 +49,7 @@ def create_study(
     names = check_objectives(objectives)
     study = optuna.create_study(
         study_name=study_name,
-        storage=storage,
+        storage=shared_storage(storage) if isinstance(storage, str) else storage,
         sampler=sampler,
         directions=["minimize"] * len(names),
         load_if_exists=load_if_exists,
@@ -62,6 +63,21 @@ def create_study(
             )
             study.set_metric_names(list(names))
     return study
+
+
+def shared_storage(storage: str) -> optuna.storages.BaseStorage:
+    """Open a storage, whose tables the processes of this host make one after the other.
+
+    Optuna has each make those that it does not find, and one fails where another was faster.
+
+    Args:
+        storage: The storage's URL.
+
+    Raises:
+        OptionError: The state folder cannot be used.
+    """
+    with host_lock(f"storage {storage}"):
+        return optuna.storages.get_storage(storage)
 
 
 def load_study(

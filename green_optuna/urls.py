@@ -11,8 +11,25 @@ if TYPE_CHECKING:
 
 MASK = "***"
 
-_AUTHORITY = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<authority>[^/?#]*)")
-_URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s'\"<>`]+")
+LEAST_PIECE = 3
+"""The length from which a piece of a password is hidden where it stands alone."""
+
+# Any of these may begin a scheme here: what is taken for one too many is hidden too many.
+_IN_SCHEME = r"[A-Za-z0-9+.\-]"
+# A key may stand before it, as in study.storage=postgresql://...
+_KEY = r"(?:[\w.+~\-]+=['\"]?)?"
+_AUTHORITY = re.compile(rf"{_KEY}(?P<scheme>{_IN_SCHEME}+)://(?P<authority>[^/?#]*)")
+# Colons that are no user's, whatever @ follows: C:\Users, journal:study.log, sqlite:///a.db.
+_PATH = re.compile(rf"{_KEY}(?:[A-Za-z]:[\\/](?!/)|(?:journal|file):(?!//[^/])|sqlite[^:/@]*:///)")
+
+_WORD = re.compile(r"[^\s'\"<>`]+")
+_URL_IN_WORD = re.compile(rf"(?<!{_IN_SCHEME}){_IN_SCHEME}++://")
+# Where part of :// is missing, a password and an @ follow. Where all of it is, there is a user
+# before the password, and a path or a port after the host: an e-mail address has none of them.
+_WRONG_URL_IN_WORD = re.compile(
+    rf"(?<!{_IN_SCHEME}){_IN_SCHEME}++(?::/|//)(?=[^@]*:[^@]*@)"
+    r"|(?<![^(\[{=,;])(?!mailto:)[\w.+\-]++:(?=[^@]+@.*(?:/\w|:\d+\b))"
+)
 
 _SECRET_WORD = r"(?:pass|pwd|secret|token|key|credential|signature)"
 _SECRET_KEY = re.compile(rf"{_SECRET_WORD}|^sig$", re.IGNORECASE)
@@ -37,6 +54,10 @@ def shown_url(url: str) -> str:
 def secrets_of(url: str) -> tuple[str, ...]:
     """Give the parts of a URL that must not be shown, as they stand in it and decoded."""
     raw = [url[start:end] for start, end in _secret_spans(url)]
+    # A driver may end a password at its first @, and repeat the rest as a host or a database. To
+    # hide a piece of one or two letters would show where they stand.
+    pieces = [piece for part in raw if "@" in part for piece in re.split(r"[@:/]", part)]
+    raw += [piece for piece in pieces if len(piece) >= LEAST_PIECE]
     forms = {form for part in raw for form in (part, unquote(part), unquote_plus(part))}
     # The longest first: one may be a part of another.
     return tuple(sorted(forms, key=lambda form: (-len(form), form)))
@@ -61,18 +82,23 @@ def shown_text(text: str, secrets: Iterable[str] = ()) -> str:
         text: The text, such as an error message of another library.
         secrets: Further strings that must not be shown.
     """
-    return _URL_IN_TEXT.sub(lambda found: shown_url(found[0]), hide_secrets(text, secrets))
+    return _WORD.sub(lambda found: _shown_word(found[0]), hide_secrets(text, secrets))
+
+
+def _shown_word(word: str) -> str:
+    """Give a word of a text with the secrets of the URL in it hidden, if there is one."""
+    url = _URL_IN_WORD.search(word)
+    if url is None and "@" in word:
+        url = _WRONG_URL_IN_WORD.search(word)
+    return word[: url.start()] + shown_url(word[url.start() :]) if url else word
 
 
 def _secret_spans(url: str) -> list[tuple[int, int]]:
     """Find what must not be shown, as (start, end) in the URL, in order."""
-    spans = []
+    start, end = _password_span(url)
+    spans = [(start, end)]
     authority = _AUTHORITY.match(url)
-    rest = 0
-    if authority:
-        start, end = _password_span(url, authority)
-        rest = max(authority.end(), end)
-        spans.append((start, end))
+    rest = max(end, authority.end() if authority else 0)
     query = re.compile(r"[?#]").search(url, rest)
     if query:
         at = query.end()
@@ -84,20 +110,45 @@ def _secret_spans(url: str) -> list[tuple[int, int]]:
     return [(start, end) for start, end in spans if start < end]
 
 
-def _password_span(url: str, authority: re.Match[str]) -> tuple[int, int]:
+def _password_span(url: str) -> tuple[int, int]:
     """Find the password; an empty span where there is none."""
+    if _PATH.match(url):
+        return 0, 0
+    authority = _AUTHORITY.match(url)
+    if authority is None:
+        # A URL that is written wrongly, or without its scheme.
+        return _after_colon(url, 0, _userinfo_end(url, 0))
+    if authority["scheme"].lower() in ("http", "https"):
+        return _web_password_span(url, authority)
+    # SQLAlchemy takes a password with / in it, and drivers even one with an @.
+    start = authority.start("authority")
+    return _after_colon(url, start, _userinfo_end(url, start))
+
+
+def _web_password_span(url: str, authority: re.Match[str]) -> tuple[int, int]:
+    """Find the password or the token of a web page's URL; an empty span where there is none."""
     start, end = authority.span("authority")
-    is_web = authority["scheme"].lower() in ("http", "https")
     userinfo_end = url.rfind("@", start, end)
     if userinfo_end < 0:
-        # A password may hold what ends an authority (/ ? #): SQLAlchemy takes it, and others
-        # then repeat it in what they say of the port.
+        # A password may hold what ends an authority (/ ? #): others then repeat it in what they
+        # say of the port.
         _, colon, port = authority["authority"].partition(":")
-        port_is_sound = is_web and (not port or port.isdigit())
-        if not colon or port_is_sound or authority["authority"].startswith("["):
+        if not colon or not port or port.isdigit() or authority["authority"].startswith("["):
             return start, start
         userinfo_end = url.rfind("@", end)
-    colon_at = url.find(":", start, userinfo_end) if userinfo_end >= 0 else -1
-    if colon_at >= 0:
-        return colon_at + 1, userinfo_end
-    return (start, userinfo_end) if is_web and userinfo_end > start else (start, start)
+    elif ":" not in url[start:userinfo_end]:
+        return start, userinfo_end
+    return _after_colon(url, start, userinfo_end)
+
+
+def _userinfo_end(url: str, start: int) -> int:
+    """Find the last @ before the query, or the last of all; -1 for none."""
+    query = re.compile(r"[?#]").search(url, start)
+    before = url.rfind("@", start, query.start()) if query else -1
+    return before if before >= 0 else url.rfind("@", start)
+
+
+def _after_colon(url: str, start: int, end: int) -> tuple[int, int]:
+    """Give what stands between the first colon and the end; an empty span without a colon."""
+    colon_at = url.find(":", start, end) if end >= 0 else -1
+    return (colon_at + 1, end) if colon_at >= 0 else (start, start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -37,6 +38,17 @@ def _quiet_optuna() -> Iterator[None]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     yield
     optuna.logging.set_verbosity(verbosity)
+
+
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C through, here and to processes that are started from here.
+
+    The tests may run as a job in the background of a script, where SIGINT is ignored.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

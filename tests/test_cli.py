@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -20,6 +21,7 @@ import pytest
 import green_optuna as go
 from green_optuna.cli import main
 from green_optuna.cli.run import _optimise
+from green_optuna.cli.storage import DEFAULT_STORAGE
 from green_optuna.config import StudyConfig
 from green_optuna.record import read_candidates
 from green_optuna.terms import ATTRIBUTE
@@ -275,7 +277,10 @@ def test_select_writes_the_same_in_each_format(command: Command, known: str) -> 
         (["--tolerance", "0.1", "--absolute", "0.1"], "give one of them"),
         (["--tolerance", "2"], "below 1"),
         (["--tolerance", "much"], "--tolerance"),
+        (["--tolerance", "2"], "--tolerance is"),
+        (["--rule", "best-quality", "--max-n-params", "-1"], "--max-n-params is -1.0: give"),
         (["--rule", "best-quality", "--max-n-params", "-1"], "at least 0"),
+        (["--rule", "knee", "--objectives", "a"], "--objectives is"),
         (["--unknown"], "--unknown"),
         (["--format", "xml"], "xml"),
     ],
@@ -294,7 +299,7 @@ def test_caps_that_no_model_meets_end_with_3(command: Command, known: str) -> No
     caps = ("--rule", "best-quality", "--max-co2e-kg", "1e-9")
     shown = command("select", "--storage", known, *caps)
     assert (shown.code, shown.out, shown.err.count("\n")) == (3, "", 1)
-    assert "1e-08" in shown.err
+    assert "--max-co2e-kg is 1e-09 and the least is 1e-08" in shown.err
 
 
 # Storages and studies
@@ -317,10 +322,23 @@ def test_the_storage_may_come_from_the_environment(
     """Without it and without --storage, the error says how to give one."""
     refused = command("front")
     assert refused.code == 2
-    assert "--storage" in refused.err
-    assert "GREEN_OPTUNA_STORAGE" in refused.err
+    for said in ("--storage", "GREEN_OPTUNA_STORAGE", "sqlite:///green_optuna.db"):
+        assert said in refused.err
     monkeypatch.setenv("GREEN_OPTUNA_STORAGE", known)
     assert command("front").code == 0
+
+
+@pytest.mark.parametrize("name", ["front", "select"])
+def test_without_a_storage_it_is_the_one_that_run_stores_in(
+    command: Command, known: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `run` has just made is there to be shown; a storage that is named comes first."""
+    add_study(DEFAULT_STORAGE, "default")
+    assert "'default'" in command(name).out
+    assert command(name, "known").code == 2
+    assert "'known'" in command(name, "--storage", known).out
+    monkeypatch.setenv("GREEN_OPTUNA_STORAGE", known)
+    assert "'known'" in command(name).out
 
 
 def test_a_mistyped_path_makes_no_database(command: Command, tmp_path: Path) -> None:
@@ -367,6 +385,10 @@ def test_a_journal_file_is_a_storage(command: Command, tmp_path: Path) -> None:
         "mysql://me:p%40s3cret@host/db",
         "redis://:s3cret@127.0.0.1:1",
         "postgresql://me:s3cret@host:no-port/db",
+        "postgresql:/me:s3cret@127.0.0.1:1/db",
+        "postgresql//me:s3cret@127.0.0.1:1/db",
+        "me:s3cret@127.0.0.1:1/db",
+        "mysql+nodriver://me:p@ss/s3cret@127.0.0.1:1/db",
         "sqlite:////no/such/folder/x.db?token=s3cret&uri=true",
     ],
 )
@@ -454,7 +476,9 @@ def test_run_without_a_rule_selects_nothing(command: Command) -> None:
         (["rule.name=nothing"], "'nothing'"),
         (["objectives=[quality_loss,n_params]"], "rule.name=null"),
         (["objectives=[loss]"], "loss"),
-        (["grid.country=XYZ"], "XYZ"),
+        (["rule.name=best-quality", "rule.max_n_params=-1"], "rule.max_n_params is -1"),
+        (["grid.country=XYZ"], "grid.country='XYZ'"),
+        (["grid.country=XYZ"], "grid.carbon_intensity_g_per_kwh=NUMBER"),
         (["meter.cpu_power_w=3"], "meter.cpu_power_w"),
         (["quality_bounds=[1]"], "quality_bounds"),
         (["objective=train.py:nothing"], "nothing"),
@@ -468,6 +492,30 @@ def test_a_run_that_cannot_work_starts_no_trial(
     assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
     assert said in refused.err
     assert not (tmp_path / "green_optuna.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "key"),
+    [
+        ("--storage", "study.storage"),
+        ("--storage=sqlite:///x.db", "study.storage"),
+        ("--study", "study.name"),
+        ("--n-trials", "study.n_trials"),
+        ("--n_jobs", "study.n_jobs"),
+        ("--country", "grid.country"),
+        ("--objective", "objective"),
+        ("--rule", "rule.name"),
+    ],
+)
+def test_an_option_that_run_has_as_a_key_is_pointed_to_it(
+    command: Command, option: str, key: str
+) -> None:
+    """Whoever tries the options of `front` reads how `run` is told the same."""
+    refused = command("run", "objective=train.py:objective", option, "3")
+    assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+    assert f"write {key}=" in refused.err
+    assert "write" not in command("run", "--unknown").err
+    assert "write" not in command("front", option, "3").err
 
 
 def test_a_run_on_other_terms_leaves_the_study_as_it_was(command: Command) -> None:
@@ -513,6 +561,7 @@ def test_a_run_whose_caps_nothing_meets_ends_with_3(command: Command) -> None:
     """The front is shown, and the trials are kept."""
     ran = run(command, "objective", "rule.name=best-quality", "rule.max_co2e_kg=1e-30")
     assert ran.code == 3
+    assert "rule.max_co2e_kg is 1e-30" in ran.err
     assert "Pareto front" in ran.out
     assert len(load().trials) == 3
 
@@ -531,23 +580,22 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT, as Ctrl-C does")
 def test_ctrl_c_ends_a_run_with_what_there_is(tmp_path: Path) -> None:
     """The front of the trials so far is shown, without a traceback, and the code is 130."""
     process = start("run", "objective=train.py:endless", "study.n_trials=null")
-    url = "sqlite:///green_optuna.db"
+    path = tmp_path / "green_optuna.db"
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.5)
-        if (tmp_path / "green_optuna.db").exists() and done_trials(url) >= 2:
-            break
+    while time.monotonic() < deadline and process.poll() is None and done_trials(path) < 2:
+        time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert "Pareto front" in out
     assert "Stopped with Ctrl-C" in err
     assert "Traceback" not in err
-    assert done_trials(url) >= 2
+    assert done_trials(path) >= 2
 
 
 class InterruptedStorage(optuna.storages.InMemoryStorage):
@@ -572,13 +620,17 @@ def test_ctrl_c_while_optuna_ends_a_trial_ends_the_run_too() -> None:
     assert _optimise(study, objective, StudyConfig(n_trials=1)) is True
 
 
-def done_trials(url: str) -> int:
-    """Count the completed trials of a study that another process may just be making."""
+def done_trials(path: Path) -> int:
+    """Count the completed trials in a storage that another process may just be making.
+
+    Optuna itself would make the tables that are not there yet, in the other one's way.
+    """
     try:
-        trials = go.load_study("train", storage=url).trials
-    except (KeyError, RuntimeError, optuna.exceptions.StorageInternalError):
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+            query = "SELECT COUNT(*) FROM trials WHERE state = 'COMPLETE'"
+            return int(database.execute(query).fetchone()[0])
+    except sqlite3.OperationalError:
         return 0
-    return sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in trials)
 
 
 @pytest.mark.slow

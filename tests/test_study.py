@@ -266,6 +266,25 @@ def test_trials_on_other_terms_are_refused(name: str) -> None:
     assert study.trials[2].state == optuna.trial.TrialState.COMPLETE
 
 
+def create(url: str, start: Barrier) -> None:
+    """Make the study as one of several workers."""
+    start.wait()
+    go.create_study("digits", storage=url)
+
+
+def test_workers_that_start_at_the_same_moment_make_one_study(sqlite_url: str) -> None:
+    """None fails because another has just made a table of the new storage, or the study."""
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(4)
+    workers = [context.Process(target=create, args=(sqlite_url, start)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    assert optuna.get_all_study_names(sqlite_url) == ["digits"]
+
+
 def work(url: str, start: Barrier) -> None:
     """Run a trial as one of several workers, all of which start at the same moment."""
     tracker = go.MemoryTracker()

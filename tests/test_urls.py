@@ -66,6 +66,13 @@ def test_a_url_without_secrets_is_shown_as_it_is(drawn: tuple[str, str]) -> None
         "http://localhost:5000/a@b",
         "http://[::1]:5000/#/experiments/1",
         "https://host/mlflow?tab=runs#top",
+        "sqlite:///C:/Users/me@work/mlflow.db",
+        "C:\\Users\\me@work\\mlflow.db",
+        "C:/Users/me@work/mlflow.db",
+        "journal:/home/me@work/study.log",
+        "file:/home/me@work/mlruns",
+        "me@example.org",
+        "study.storage=sqlite:///studies.db",
         "postgresql://me@host:5432/optuna",
         "postgresql://me:@host/optuna",
         "http://[broken",
@@ -86,6 +93,20 @@ def test_a_path_or_a_plain_url_is_shown_as_it_is(url: str) -> None:
         ("postgresql://me:3/s3cret@host/db", "postgresql://me:***@host/db"),
         ("postgresql://me:s3#c?ret@host/db", "postgresql://me:***@host/db"),
         ("http://me:s3/cret@host", "http://me:***@host"),
+        ("mysql+pymysql://me:s3@cr/et@host:3306/db", "mysql+pymysql://me:***@host:3306/db"),
+        ("mysql+pymysql://me:s3@cr/et@host/db?a=b@c", "mysql+pymysql://me:***@host/db?a=b@c"),
+        ("postgresql:///me:s3cret@host/db", "postgresql:///me:***@host/db"),
+        ("postgresql:/me:s3cret@host/db", "postgresql:***@host/db"),
+        ("postgresql:me:s3cret@host/db", "postgresql:***@host/db"),
+        ("postgresql//me:s3cret@host/db", "postgresql//me:***@host/db"),
+        ("me:s3cret@host/db", "me:***@host/db"),
+        ("me:/s3:c@ret@host/db", "me:***@host/db"),
+        ("me:s3://cret@host/db", "me:***@host/db"),
+        ("me:s3cret@host/db?password=s3cret", "me:***@host/db?password=***"),
+        ("study.storage=me:s3cret@host/db", "study.storage=me:***@host/db"),
+        ("journal://me:s3cret@host/s.log", "journal://me:***@host/s.log"),
+        ("study.storage='redis://me:s3cret@host/db'", "study.storage='redis://me:***@host/db'"),
+        ("study.storage=redis://me:s3cret@host/db", "study.storage=redis://me:***@host/db"),
         ("admin://admin:admin@admin/admin", "admin://admin:***@admin/admin"),
         ("redis://:s3cret@host:6379/0", "redis://:***@host:6379/0"),
         ("sqlite:///file:x.db?uri=true&key=s3cret", "sqlite:///file:x.db?uri=true&key=***"),
@@ -127,6 +148,15 @@ def test_decoded_secrets_are_known() -> None:
     )
 
 
+def test_the_pieces_of_a_password_that_is_read_wrongly_are_known() -> None:
+    """A driver ends it at its first @, and then repeats the rest as a host or a database."""
+    secrets = secrets_of("mysql+pymysql://me:one@two/three@host/db")
+    said = "Unknown host 'two', database 'three@host/db', password 'one'"
+    assert hide_secrets(said, secrets) == (
+        "Unknown host '***', database '***@host/db', password '***'"
+    )
+
+
 @pytest.mark.parametrize("quotes", ["", "'", '"', "`"])
 def test_the_urls_inside_a_text_are_shown_without_their_passwords(quotes: str) -> None:
     """An error of another library holds the URL that it failed at, quoted or not."""
@@ -137,9 +167,39 @@ def test_the_urls_inside_a_text_are_shown_without_their_passwords(quotes: str) -
     assert shown_text(said) == said.replace("s3cret", MASK)
 
 
-def test_a_text_without_urls_stays_as_it_is() -> None:
-    """Nothing else in a message is touched."""
-    said = "The password: is it `a:b@c`? 3 / 4 // 5 @ noon"
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:/me:s3cret@host/db",
+        "postgresql//me:s3cret@host/db",
+        "me:s3cret@host/db",
+        "me:s3cret@host:5432",
+        "mysql://me:s3@cr/et@host/db",
+    ],
+)
+@pytest.mark.parametrize("quotes", ["", "'", '"', "`"])
+def test_urls_that_are_written_wrongly_are_found_in_a_text(quotes: str, url: str) -> None:
+    """An error repeats what it could not read."""
+    said = f"Could not parse {quotes}{url}{quotes}, whatever it is"
+    assert shown_text(said) == said.replace(url, shown_url(url))
+    assert "s3" not in shown_text(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The password: is it `a:b@c`? 3 / 4 // 5 @ noon",
+        "Write to me@example.org: it helps, or to: you@example.org/help",
+        "mailto:me@example.org, or mailto:me@example.org: done",
+        "at 12:30@home, line 3:4",
+        "git@github.com:me/repository, pip install name@https://host/file",
+        "image:1.2@sha256:0123abcd",
+        'File "/home/me@work/train.py", line 3',
+        "C:\\Users\\me@work\\train.py and journal:/home/me@work/study.log",
+    ],
+)
+def test_a_text_without_urls_stays_as_it_is(said: str) -> None:
+    """Nothing else in a message is touched: no address, no path, no time."""
     assert shown_text(said) == said
 
 

@@ -16,6 +16,7 @@ import typer
 
 from green_optuna.cli.privacy import without_secrets
 from green_optuna.cli.render import Format
+from green_optuna.cli.spelling import flag, key, rule_options
 from green_optuna.errors import (
     GreenOptunaError,
     MeterError,
@@ -50,7 +51,8 @@ StorageOption = Annotated[
         envvar="GREEN_OPTUNA_STORAGE",
         show_envvar=True,
         metavar="URL",
-        help="Optuna's storage, such as sqlite:///digits.db or journal:digits.log.",
+        help="Optuna's storage, such as sqlite:///digits.db or journal:digits.log; "
+        "sqlite:///green_optuna.db, as for run, unless given.",
     ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="json and csv are for scripts.")]
@@ -175,7 +177,8 @@ def select(
         max_n_params=max_n_params,
         objectives=_names(objectives),
     )
-    show_selection(study, storage, config.make(spell=_flag), output=output)
+    with rule_options(flag):
+        show_selection(study, storage, config.make(spell=flag), output=output)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -207,6 +210,9 @@ def _said(error: Exception) -> str:
         # Empty where the help has been shown instead, for want of a command.
         said = " ".join(error.format_message().split())
         command = error.ctx.command_path if error.ctx else "green-optuna"
+        unknown = getattr(error, "option_name", None)
+        if command.endswith(" run") and unknown and (meant := key(unknown)):
+            said += f"; write {meant}=... instead."
         return said and f"error: {said} See {command} --help."
     if isinstance(error, GreenOptunaError):
         return f"error: {' '.join(str(error).split())}"
@@ -234,7 +240,3 @@ def _exit_code(error: Exception) -> int:
 
 def _names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",")]
-
-
-def _flag(option: str) -> str:
-    return "--tolerance" if option == "relative" else f"--{option.replace('_', '-')}"

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import optuna
 
 from green_optuna.cli import render
-from green_optuna.cli.storage import open_storage
+from green_optuna.cli.interrupt import Interrupt
+from green_optuna.cli.spelling import grid_keys, rule_options
+from green_optuna.cli.storage import DEFAULT_STORAGE, open_storage
 from green_optuna.config import make_objective
 from green_optuna.errors import OptionError
 from green_optuna.front import pareto_front
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
     from green_optuna.rules import Rule
     from green_optuna.tracking import Tracker
 
-DEFAULT_STORAGE = "sqlite:///green_optuna.db"
-
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
 
@@ -54,8 +54,10 @@ def run_study(config: RunConfig) -> int:
         GreenOptunaError: The configuration cannot be used, a trial cannot be measured, or there
             is nothing to select.
     """
-    rule = config.rule.make()
-    objective = make_objective(config)
+    with rule_options():
+        rule = config.rule.make()
+    with grid_keys():
+        objective = make_objective(config)
     _check_rule(rule, objective.options.objectives)
     url = config.study.storage or os.environ.get("GREEN_OPTUNA_STORAGE") or DEFAULT_STORAGE
     storage = open_storage(url)
@@ -70,7 +72,8 @@ def run_study(config: RunConfig) -> int:
         interrupted = _optimise(study, objective, config.study)
     if interrupted:
         render.say("Stopped with Ctrl-C; this is what there is:")
-    _show_result(study, rule, objective.options.trackers)
+    with rule_options():
+        _show_result(study, rule, objective.options.trackers)
     render.say(f"Kept in {shown_url(url)}, study {study.study_name!r}.")
     return INTERRUPTED if interrupted else 0
 
@@ -105,41 +108,50 @@ def _check_terms(study: optuna.Study, options: ObjectiveOptions) -> None:
 
 def _optimise(study: optuna.Study, objective: GreenObjective, config: StudyConfig) -> bool:
     """Run the trials, showing their progress; tell whether Ctrl-C ended them."""
-    with _progress() as progress:
-        tally = _Tally(study, progress, config.n_trials)
+    interrupt = Interrupt(in_threads=config.n_jobs != 1)
+    with interrupt, _progress() as progress:
         try:
             study.optimize(
                 objective,
                 n_trials=config.n_trials,
                 timeout=config.timeout_s,
                 n_jobs=config.n_jobs,
-                callbacks=[tally],
+                callbacks=[_Tally(study, progress, config.n_trials, interrupt)],
             )
         except KeyboardInterrupt:
             return True
         except UnboundLocalError as error:
-            # What Optuna makes of a Ctrl-C that comes while it writes how a trial ended.
+            # What Optuna makes of a second Ctrl-C that comes while it writes how a trial ended.
             if not isinstance(error.__context__, KeyboardInterrupt):
                 raise
             return True
-    return False
+    return interrupt.asked
 
 
 class _Tally:
     """Counts the trials and what the study has spent, for the progress bar."""
 
-    def __init__(self, study: optuna.Study, progress: Progress, n_trials: int | None) -> None:
+    def __init__(
+        self,
+        study: optuna.Study,
+        progress: Progress,
+        n_trials: int | None,
+        interrupt: Interrupt,
+    ) -> None:
         # A study that is resumed has spent something already.
         self._spent_co2e_kg = read_candidates(study).spent_co2e_kg
         self._progress = progress
+        self._interrupt = interrupt
         self._lock = threading.Lock()
         self._task = progress.add_task(study.study_name, total=n_trials, spent=self._spent())
 
-    def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:  # noqa: ARG002 - Optuna's signature
+    def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:
         measurement = measurement_of(trial)
         with self._lock:
             self._spent_co2e_kg += 0.0 if measurement is None else measurement.co2e_kg
             self._progress.update(self._task, advance=1, spent=self._spent())
+        if self._interrupt.asked:
+            study.stop()
 
     def _spent(self) -> str:
         return f"{format_co2e(self._spent_co2e_kg)} CO2e"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import optuna
 
 from green_optuna.errors import OptionError, StudyError
-from green_optuna.study import load_study
+from green_optuna.study import load_study, shared_storage
 from green_optuna.urls import hide_secrets, secrets_of, shown_url
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 T = TypeVar("T")
+
+DEFAULT_STORAGE = "sqlite:///green_optuna.db"
+"""Where ``green-optuna run`` stores a study unless told."""
 
 JOURNAL = "journal:"
 
@@ -41,7 +44,9 @@ def open_storage(url: str | None, *, must_exist: bool = False) -> BaseStorage:
     if not url:
         raise OptionError(
             "There is no storage: pass --storage with a URL, such as --storage "
-            "sqlite:///digits.db, or set the environment variable GREEN_OPTUNA_STORAGE."
+            "sqlite:///digits.db, or set the environment variable GREEN_OPTUNA_STORAGE. "
+            f"{DEFAULT_STORAGE}, where green-optuna run stores unless told, is not in "
+            f"{str(Path.cwd())!r}."
         )
     path = _file_of(url)
     if must_exist and path is not None and not path.is_file():
@@ -50,7 +55,9 @@ def open_storage(url: str | None, *, must_exist: bool = False) -> BaseStorage:
         )
     if url.startswith(JOURNAL):
         return _tried(url, lambda: _journal(Path(_journal_path(url))))
-    if must_exist and not _tried(url, lambda: _has_studies(url)):
+    if not must_exist:
+        return _tried(url, lambda: shared_storage(url))
+    if not _tried(url, lambda: _has_studies(url)):
         raise OptionError(f"{shown_url(url)!r} is no storage of Optuna: it has no studies.")
     return _tried(url, lambda: optuna.storages.get_storage(url))
 
@@ -60,12 +67,16 @@ def find_study(name: str | None, url: str | None) -> optuna.Study:
 
     Args:
         name: Its name; None for the only one there is.
-        url: The URL of the storage, as :func:`open_storage` takes it.
+        url: The URL of the storage, as :func:`open_storage` takes it; None for the default
+            one, if it exists.
 
     Raises:
-        OptionError: There is no study of that name, or no name and not just one study.
+        OptionError: There is no storage, no study of that name, or no name and not just one
+            study.
         StudyError: The storage cannot be reached.
     """
+    if url is None and _exists(DEFAULT_STORAGE):
+        url = DEFAULT_STORAGE
     storage = open_storage(url, must_exist=True)
     names = optuna.study.get_all_study_names(storage)
     place = f"The storage {shown_url(url or '')!r}"
@@ -129,6 +140,11 @@ def _file_of(url: str) -> Path | None:
     name = parts.database
     is_file = parts.get_backend_name() == "sqlite" and name and name != ":memory:"
     return Path(name) if is_file and name and not name.startswith("file:") else None
+
+
+def _exists(url: str) -> bool:
+    path = _file_of(url)
+    return path is not None and path.is_file()
 
 
 def _has_studies(url: str) -> bool:

@@ -1,0 +1,57 @@
+"""How the command line spells what Python calls otherwise: keys of ``run``, flags of ``select``."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING
+
+from green_optuna.errors import GridError, NoModelMeetsCapsError, OptionError
+from green_optuna.intensities import OWN_FIGURE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_RULE_OPTION = re.compile(
+    r"(?<![\w.\-])(?:relative|absolute|max_co2e_kg|max_quality_loss|max_n_params|objectives)"
+    r"(?= is |=)"
+)
+_GRID_OPTION = re.compile(
+    r"(?<![\w.\-])(?:country|region|carbon_intensity_g_per_kwh|source|pue)(?==)"
+)
+
+
+def flag(option: str) -> str:
+    """Give the flag of ``select`` for an option of a rule."""
+    return "--tolerance" if option == "relative" else f"--{option.replace('_', '-')}"
+
+
+def key(option: str) -> str | None:
+    """Give the key of ``run`` for a flag that a person may try in its place, if there is one."""
+    from green_optuna.config.schema import key_paths
+
+    name = option.lstrip("-").replace("-", "_")
+    keys = [path for path, has_keys in key_paths().items() if not has_keys]
+    # The study's and the rule's own keys are their names.
+    meant = [path for path in keys if path in (name, f"{name}.name")]
+    return next(iter(meant or [path for path in keys if path.endswith(f".{name}")]), None)
+
+
+@contextlib.contextmanager
+def rule_options(spell: Callable[[str], str] = "rule.{}".format) -> Iterator[None]:
+    """Name the options of a rule in its errors as the user writes them, as keys unless given."""
+    try:
+        yield
+    except (OptionError, NoModelMeetsCapsError) as error:
+        said = _RULE_OPTION.sub(lambda found: spell(found[0]), str(error))
+        raise type(error)(said) from error
+
+
+@contextlib.contextmanager
+def grid_keys() -> Iterator[None]:
+    """Name the options of a grid in its errors as keys."""
+    try:
+        yield
+    except GridError as error:
+        said = str(error).replace(OWN_FIGURE, "carbon_intensity_g_per_kwh=NUMBER")
+        raise GridError(_GRID_OPTION.sub(r"grid.\g<0>", said)) from error
