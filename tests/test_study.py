@@ -266,6 +266,18 @@ def test_trials_on_other_terms_are_refused(name: str) -> None:
     assert study.trials[2].state == optuna.trial.TrialState.COMPLETE
 
 
+def run_workers(target: Callable[[str, Barrier], None], url: str, n_workers: int) -> None:
+    """Run a function in several processes at once, which get a barrier to start at."""
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(n_workers)
+    workers = [context.Process(target=target, args=(url, start)) for _ in range(n_workers)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * n_workers
+
+
 def create(url: str, start: Barrier) -> None:
     """Make the study as one of several workers."""
     start.wait()
@@ -274,14 +286,7 @@ def create(url: str, start: Barrier) -> None:
 
 def test_workers_that_start_at_the_same_moment_make_one_study(sqlite_url: str) -> None:
     """None fails because another has just made a table of the new storage, or the study."""
-    context = multiprocessing.get_context("spawn")
-    start = context.Barrier(4)
-    workers = [context.Process(target=create, args=(sqlite_url, start)) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert [worker.exitcode for worker in workers] == [0] * 4
+    run_workers(create, sqlite_url, 4)
     assert optuna.get_all_study_names(sqlite_url) == ["digits"]
 
 
@@ -299,14 +304,7 @@ def work(url: str, start: Barrier) -> None:
 def test_workers_that_start_at_the_same_moment_agree_on_one_key(sqlite_url: str) -> None:
     """Two processes each find no terms; they end with the same, and so do their trackers."""
     study = go.create_study("digits", storage=sqlite_url)
-    context = multiprocessing.get_context("spawn")
-    start = context.Barrier(2)
-    workers = [context.Process(target=work, args=(sqlite_url, start)) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert [worker.exitcode for worker in workers] == [0, 0]
+    run_workers(work, sqlite_url, 2)
     attributes = study.user_attrs
     key = attributes[ATTRIBUTE]["key"]
     assert attributes["worker 0"] == attributes["worker 1"] == key
