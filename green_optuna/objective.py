@@ -193,8 +193,9 @@ class GreenObjective:
         key = (os.getpid(), terms.key)
         log = self._logs.pop(key, None) or StudyLog(study, terms, self.options.trackers)
         log.follow(study)
-        # The latest last: the first are ended when there are too many.
-        self._logs[key] = log
+        if self.options.trackers:
+            # The latest last: the first are ended when there are too many.
+            self._logs[key] = log
         return log
 
 

@@ -28,9 +28,11 @@ from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import format_co2e
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from optuna.storages import BaseStorage
+
+pytestmark = pytest.mark.usefixtures("_own_imports")
 
 TRAIN = """
 import time
@@ -73,16 +75,6 @@ def plain(trial):
 
 # Loss, CO2e in kg, parameters; the last is dominated by the first.
 LOSSES = ((0.1, 1e-6, 1000), (0.105, 1e-7, 500), (0.5, 1e-8, 10), (0.6, 1e-5, 2000))
-
-
-@pytest.fixture(autouse=True)
-def _own_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Forget the modules that a test's own files made."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    yield
-    for name, module in [*sys.modules.items()]:
-        if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
-            del sys.modules[name]
 
 
 @pytest.fixture(autouse=True)

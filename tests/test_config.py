@@ -6,7 +6,7 @@ import pickle
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import optuna
 import pytest
@@ -44,8 +44,7 @@ from green_optuna.config import (
 from green_optuna.config.schema import key_paths
 from green_optuna.rules import RULES
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+pytestmark = pytest.mark.usefixtures("_own_imports")
 
 OBJECTIVE = "objective=train.py:objective"
 
@@ -77,16 +76,6 @@ number = 3
 class Model:
     pass
 """
-
-
-@pytest.fixture(autouse=True)
-def _own_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Forget the modules that a test's own files made."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    yield
-    for name, module in [*sys.modules.items()]:
-        if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
-            del sys.modules[name]
 
 
 @pytest.fixture

@@ -583,6 +583,21 @@ def test_an_objective_of_many_studies_keeps_few_of_them(trackers: list[go.Memory
     assert [len(tracker.fronts) for tracker in trackers] == [4] * len(trackers)
 
 
+def test_without_trackers_no_study_is_begun_anew() -> None:
+    """However many others came between: what it had to say of a study is said once."""
+    objective = go.green_objective(grid=GRID, meter=METER, trackers=[])(lambda _: (0.5, 1))
+    studies = [
+        optuna.create_study(directions=["minimize"] * 3, pruner=optuna.pruners.PercentilePruner(9))
+        for _ in range(KEPT_LOGS + 4)
+    ]
+    for study in studies:
+        with pytest.warns(UserWarning, match="PercentilePruner, is ignored"):
+            study.optimize(objective, n_trials=1)
+    # A warning is an error here.
+    for study in studies:
+        study.optimize(objective, n_trials=1)
+
+
 def test_a_study_that_comes_back_after_many_others_goes_on() -> None:
     """Its log was ended meanwhile; its next trials are told of all the same."""
     tracker = go.MemoryTracker()

@@ -170,10 +170,9 @@ class MLflowTracker(Tracker):
             with self._connected() as store:
                 self._log(store, run_id, trial)
                 ended_at = time.time()
-                if trial.measurement is not None:
-                    ended_at = trial.started_at + trial.measurement.duration_s
                 try:
                     if trial.measurement is not None:
+                        ended_at = trial.started_at + trial.measurement.duration_s
                         trace = schema.trace_csv(trial.measurement)
                         store.client.log_text(run_id, trace, schema.TRACE_FILE)
                 finally:
