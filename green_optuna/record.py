@@ -137,11 +137,13 @@ def measurement_to_dict(measurement: Measurement) -> dict[str, Any]:
         "grid": measurement.grid.to_dict(),
         "basis": measurement.basis,
         "sources": {
-            name: [source.name, source.measured, source.follows_cpu_time]
+            name: [source.name, source.measured, source.follows_cpu_time, source.resolution_s]
             for name, source in measurement.sources.items()
         },
         "host": measurement.host,
+        "fingerprint": measurement.fingerprint,
         "shared": measurement.shared,
+        "runs": measurement.runs,
     }
 
 
@@ -153,7 +155,9 @@ def measurement_from_dict(kept: Mapping[str, Any]) -> Measurement:
         grid=Grid.from_dict(kept["grid"]),
         sources={name: Source(*source) for name, source in kept["sources"].items()},
         host=kept["host"],
+        fingerprint=kept.get("fingerprint", ""),
         shared=kept["shared"],
+        runs=kept.get("runs", 1),
     )
 
 

@@ -72,11 +72,14 @@ class Source:
         measured: True for a hardware counter or power sensor, False for a model of one.
         follows_cpu_time: Whether it is in proportion to the CPU time of this process and its
             children: a model without power at idle.
+        resolution_s: How long it takes the source to give a new figure, in s: what lasts no
+            longer is known roughly.
     """
 
     name: str
     measured: bool
     follows_cpu_time: bool = False
+    resolution_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,8 +138,10 @@ class Measurement:
         grid: The carbon intensity and PUE that turn the energy into CO2e.
         sources: Where each component's energy comes from.
         host: The name of the machine that was measured.
+        fingerprint: What hardware that is, as a short hash; the same on two machines alike.
         shared: Whether other trials ran beside this one in the same process, so that each
             interval's energy was split evenly among them.
+        runs: How often the trial's function ran; the energy and the duration are those of all.
         trace: Power and energy over time; empty once read back from a study.
     """
 
@@ -145,7 +150,9 @@ class Measurement:
     grid: Grid
     sources: Mapping[str, Source]
     host: str
+    fingerprint: str = ""
     shared: bool = False
+    runs: int = 1
     trace: Trace = field(default_factory=lambda: Trace.from_points([]))
 
     @property
@@ -162,6 +169,14 @@ class Measurement:
     def mean_power_w(self) -> float:
         """Mean power of all components over the trial, in W."""
         return joules_from_kwh(self.energy_kwh) / self.duration_s if self.duration_s > 0 else 0.0
+
+    @property
+    def resolution_s(self) -> float:
+        """How long the slowest of the sources takes to give a new figure, in s.
+
+        A trial that lasts no longer is measured as well as can be, and roughly.
+        """
+        return max((source.resolution_s for source in self.sources.values()), default=0.0)
 
     @property
     def basis(self) -> Basis:

@@ -10,15 +10,19 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+from green_optuna.energy.measurement import ComponentEnergy
 from green_optuna.energy.sharing import Segment, share
 from green_optuna.energy.window import Window
 from green_optuna.errors import MeterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from green_optuna.energy.measurement import ComponentEnergy
     from green_optuna.energy.meter import Meter
+
+# What passes between two trials is their study's, and a night between them is not: of a longer
+# pause, so many s are counted.
+MAX_GAP_S = 60.0
 
 
 class Readings:
@@ -51,6 +55,8 @@ class Readings:
         self._segments: list[Segment[Window]] = []
         self._segment_at_s = 0.0
         self._segment_cpu_s = 0.0
+        # What no window was credited with, since it was last asked for.
+        self._overhead = ComponentEnergy()
         # Set when a window opened without a fresh reading: one follows as soon as it can.
         self._behind = False
 
@@ -58,6 +64,11 @@ class Readings:
     def due_at_s(self) -> float:
         """When the meter can next give a new reading, in s on the clock."""
         return self._due_at_s
+
+    @property
+    def reading_at_s(self) -> float:
+        """When the latest reading was asked for, in s on the clock."""
+        return self._reading_at_s
 
     @property
     def wanted_at_s(self) -> float | None:
@@ -144,10 +155,25 @@ class Readings:
         self._reading, self._behind = reading, False
         cpu = self._meter.sources.get("cpu")
         idle_counts = cpu is None or not cpu.follows_cpu_time
-        for window, energy in share(interval, segments, idle_counts=idle_counts).items():
+        shares = share(interval, segments, idle_counts=idle_counts)
+        for window, energy in shares.items():
             window.credit(energy)
+        self._keep_overhead(interval - sum(shares.values(), ComponentEnergy()), segments)
         for window in self._windows:
             window.chart(ended_at_s, min_span_s=self._meter.sample_interval_s / 2)
+
+    def take_overhead(self) -> ComponentEnergy:
+        """Give what no window was credited with since the last call, in kWh per component."""
+        overhead, self._overhead = self._overhead, ComponentEnergy()
+        return overhead
+
+    def _keep_overhead(self, rest: ComponentEnergy, segments: Sequence[Segment[Window]]) -> None:
+        """Keep what no window is credited with, of a pause of a minute at most."""
+        idle_s = sum(segment.duration_s for segment in segments if not segment.running)
+        part = min(1.0, MAX_GAP_S / idle_s) if idle_s > 0 else 1.0
+        self._overhead += ComponentEnergy.from_dict(
+            {component: kwh * part for component, kwh in rest.to_dict().items()}
+        )
 
     def _ask_meter(self) -> ComponentEnergy:
         """Take a reading that can be: finite, and in no component below the one before.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from green_optuna.carbon import Grid
-    from green_optuna.energy.measurement import Measurement
+    from green_optuna.energy.measurement import ComponentEnergy, Measurement
     from green_optuna.energy.meter import Meter
     from green_optuna.energy.window import Window
 
@@ -58,6 +58,7 @@ class Sampler:
         self._readings = Readings(meter, clock=clock, cpu_clock=cpu_clock)
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._callbacks: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Start the meter unless it runs; what that takes is charged to no window.
@@ -132,6 +133,31 @@ class Sampler:
             self._readings.take_if_due()
             return window.energy.total_kwh, self._clock() - window.started_at_s
 
+    def latest(self, window: Window) -> tuple[ComponentEnergy, float]:
+        """Give what a window was credited with up to the latest reading, and its age then in s.
+
+        Reads nothing, and never waits for the meter.
+        """
+        with self._condition:
+            return window.energy, max(self._readings.reading_at_s - window.started_at_s, 0.0)
+
+    def after_each_sample(self, callback: Callable[[], None]) -> None:
+        """Have something called after each timed reading, in the sampler's thread.
+
+        Args:
+            callback: Must be quick, and must not raise; the sampler may be used in it.
+        """
+        self._callbacks.append(callback)
+
+    def take_overhead(self) -> ComponentEnergy:
+        """Give what no window was credited with since the last call, in kWh per component.
+
+        That is the energy between trials, of a pause of a minute at most, and that of readings
+        and of what is :meth:`excluded`; up to the latest reading.
+        """
+        with self._condition:
+            return self._readings.take_overhead()
+
     @contextlib.contextmanager
     def excluded(self) -> Iterator[None]:
         """Charge the CPU time that this thread uses meanwhile to no window."""
@@ -152,21 +178,28 @@ class Sampler:
 
     def _sample(self) -> None:
         """Read at the sample interval while windows are open; run by the sampler's thread."""
-        with self._condition:
-            while True:
-                wanted_at_s = self._readings.wanted_at_s
-                if wanted_at_s is None:
-                    self._condition.wait()
-                    continue
-                wait_s = wanted_at_s - self._clock()
-                if wait_s > 0:
-                    self._wait(wait_s)
-                    continue
+        while True:
+            with self._condition:
+                self._wait_until_wanted()
                 try:
                     self._readings.take_if_due()
                 except Exception:
                     # The closing window reads again, in its trial's thread, and raises there.
                     self._wait(self.meter.sample_interval_s)
+                    continue
+            for callback in self._callbacks:
+                callback()
+
+    def _wait_until_wanted(self) -> None:
+        """Wait until a reading is wanted, which a window that opens may change."""
+        while True:
+            wanted_at_s = self._readings.wanted_at_s
+            if wanted_at_s is None:
+                self._condition.wait()
+            elif (wait_s := wanted_at_s - self._clock()) > 0:
+                self._wait(wait_s)
+            else:
+                return
 
     def _wait(self, s: float) -> None:
         """Wait for a time in s or until a window opens."""

@@ -6,6 +6,7 @@ import platform
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from green_optuna.energy.fingerprint import hardware_fingerprint
 from green_optuna.energy.measurement import ComponentEnergy, Measurement, Trace
 from green_optuna.units import joules_from_kwh
 
@@ -72,6 +73,7 @@ class Window:
             grid=grid,
             sources=dict(sources),
             host=platform.node(),
+            fingerprint=hardware_fingerprint(),
             shared=self.shared,
             trace=Trace.from_points(list(self._points)),
         )
