@@ -1,74 +1,90 @@
-"""The CodeCarbon meter: its counters and estimates, read cumulatively and without side effects.
+"""The CodeCarbon meter: its counters and estimates, shared with the other workers of the host.
 
-CodeCarbon's tasks can neither overlap nor give a trace, and a tracker a trial counts a joule
-as often as there are trackers. So one tracker runs as long as the process does; each
-``flush()`` hands its cumulative totals to an output handler, and a trial is a difference
-between two of them. Every argument is passed, so that no configuration file and no
-``CODECARBON_*`` variable changes a figure; no file is written and nothing is sent.
+CodeCarbon finds the hardware, reads its counters and estimates where there are none. Its
+trackers are not used beyond that: each counts the whole machine anew, their tasks can neither
+overlap nor give a trace, and they answer at most every 50 ms. Here the states of the counters
+are read, and all the processes of the host that do so share out what they say
+(:mod:`green_optuna.energy.host`). Every argument is passed, so that no configuration file and no
+``CODECARBON_*`` variable changes a figure; no file of CodeCarbon's is written, none of its
+threads runs, and nothing is sent.
 
-Where a process is tracked rather than the machine, CodeCarbon's laws are kept and its way of
-asking is not. At each reading it goes through all processes of the host, twice: several
-milliseconds, and up to a second where the user's threads hold Python's lock. Its law of CPU
-time is followed with a cumulative clock instead
-(:class:`~green_optuna.energy.process.CpuTimeEstimate`), and the memory's power is asked for
-once, at the start.
+Where a process is tracked rather than the machine, CodeCarbon's law (rated power x CPU time /
+processors) is followed with a cumulative clock
+(:class:`~green_optuna.energy.process.CpuTimeEstimate`): CodeCarbon's own goes through all
+processes of the host at each reading, and misses what is shorter than a tick of 10 ms.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from green_optuna.energy.board import Board
+from green_optuna.energy.channels import memory_w, read_channels
+from green_optuna.energy.charge import Charge
 from green_optuna.energy.hardware import (
-    COUNTERS,
     check_gpus_found,
     cpu_time_estimate,
     gpus_to_count,
     sources_of,
 )
+from green_optuna.energy.host import CPU, IDLE_SPAN_S, Host
 from green_optuna.energy.measurement import ComponentEnergy
-from green_optuna.energy.options import FLUSH_GUARD_S, MeterOptions
-from green_optuna.energy.silent import make_tracker, silenced
+from green_optuna.energy.options import MeterOptions
+from green_optuna.energy.process import (
+    machine_busy_s,
+    other_tree_time,
+    own_tree_time,
+    process_name,
+)
+from green_optuna.energy.silent import find_hardware, silenced
 from green_optuna.errors import GreenOptunaError, MeterError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from codecarbon.output_methods.emissions_data import EmissionsData
-
     from green_optuna.energy.measurement import Source
     from green_optuna.energy.options import TrackingMode
     from green_optuna.energy.process import CpuTimeEstimate
 
+# A counter that takes longer to step is read when it is due, and not waited for.
+_MAX_INTERVAL_S = 0.1
+
 
 class CodeCarbonMeter:
-    """A meter that reads one CodeCarbon tracker.
+    """A meter that reads what CodeCarbon finds on this host.
 
     Args:
         options: How to measure.
+        board: Where the workers of this host meet; in a file unless given.
     """
 
-    min_interval_s = FLUSH_GUARD_S
-
-    def __init__(self, options: MeterOptions | None = None) -> None:
+    def __init__(self, options: MeterOptions | None = None, *, board: Board | None = None) -> None:
         self.options = options or MeterOptions()
-        self._tracker: Any = None
-        self._received: EmissionsData | None = None
+        self._board = board or Board()
+        self._name = ""
+        self._hardware: list[Any] = []
         self._sources: Mapping[str, Source] = {}
-        self._total = ComponentEnergy()
-        # The estimate from CPU time, and what it gave since the last reading.
+        # Whether the processors' energy is the machine's, to be shared with the others.
+        self._shares_cpu = False
         self._cpu_estimate: CpuTimeEstimate | None = None
-        self._estimated_cpu_kwh = 0.0
-        # CodeCarbon's own totals at the last reading, when it was asked for and when the
-        # measurement ended.
-        self._flushed = ComponentEnergy()
-        self._asked_at_s = self._ended_at_s = 0.0
+        self._ram_w = 0.0
+        self._running = 0
+        self._read_at_s = -math.inf
+        self._charge = Charge()
 
     @property
     def sample_interval_s(self) -> float:
         """How often to read while a trial runs, in s."""
         return self.options.sample_interval_s
+
+    @property
+    def min_interval_s(self) -> float:
+        """How long the slowest counter takes for a step, at most 0.1 s; 0 for estimates."""
+        steps_s = (source.resolution_s for source in self._sources.values())
+        return min(max(steps_s, default=0.0), _MAX_INTERVAL_S)
 
     @property
     def sources(self) -> Mapping[str, Source]:
@@ -83,45 +99,70 @@ class CodeCarbonMeter:
             OptionError: CodeCarbon does not find the GPUs that were asked for.
         """
         self.stop()
-        self._total = self._flushed = ComponentEnergy()
-        self._estimated_cpu_kwh = 0.0
+        self._charge, self._running, self._read_at_s = Charge(), 0, -math.inf
         with silenced():
-            self._tracker, mode = make_tracker(self.options, self._gpu_ids(), self._receive)
-            self._tracker.start()
+            hardware, mode = find_hardware(self.options, self._gpu_ids())
+            self._inspect(hardware, mode)
+            for item in self._hardware:
+                item.start()
         try:
-            self._inspect(getattr(self._tracker, "_hardware", None), mode)
-            self._asked_at_s = self._ended_at_s = self._measured_at_s()
-            # The first flush bears CodeCarbon's lazy imports. After a pause, the next reading
-            # is a measurement, and leaves nothing of all this for a trial.
+            self._join()
+            # The first reading bears CodeCarbon's lazy imports. The second one sees this host
+            # at rest, as far as it is.
             self.read()
-            time.sleep(FLUSH_GUARD_S)
+            if self._shares_cpu:
+                time.sleep(IDLE_SPAN_S * 1.2)
+            self.read()
         except GreenOptunaError:
             self.stop()
             raise
 
+    def set_running(self, running: int) -> None:
+        """Note how many trials of this process run from now on."""
+        with self._board.turn() as (host, now_s):
+            self._take_part(host, now_s)
+            host.set_running(self._name, now_s, running)
+        self._running = running
+
     def read(self) -> ComponentEnergy:
-        """Give the energy since :meth:`start`, in kWh per component.
+        """Give this process's part of the energy since :meth:`start`, in kWh per component.
 
         Raises:
-            MeterError: CodeCarbon, which swallows its own exceptions, handed over nothing.
+            MeterError: The meter was never started or has stopped, or a counter does not count.
         """
-        asked_at_s = time.perf_counter()
+        return self.read_charge().total
+
+    def read_charge(self) -> Charge:
+        """Give the same in the parts that decide which trial of this process pays.
+
+        Raises:
+            MeterError: The meter was never started or has stopped, or a counter does not count.
+        """
+        if not self._name:
+            raise MeterError("The meter gives no reading: it was never started, or has stopped.")
+        with self._board.turn() as (host, now_s):
+            self._take_part(host, now_s)
+            channels = self._channels(now_s)
+            cpu_s = self._cpu_times(host)
+            busy_s = machine_busy_s() if self._shares_cpu else 0.0
+            try:
+                host.settle(now_s, channels, cpu_s, busy_s)
+            finally:
+                # What could be settled is this process's, whatever else went wrong.
+                self._charge += host.members[self._name].collect()
         if self._cpu_estimate is not None:
-            self._estimated_cpu_kwh += self._cpu_estimate.take_kwh()
-        totals, counted_until_s = self._flush()
-        ended_at_s = self._measured_at_s()
-        # Else it was too soon after the last one, and nothing was measured.
-        if ended_at_s > self._ended_at_s:
-            counted_s = counted_until_s - self._ended_at_s
-            self._add(totals, (asked_at_s - self._asked_at_s) / counted_s if counted_s > 0 else 1.0)
-            self._asked_at_s, self._ended_at_s = asked_at_s, ended_at_s
-        return self._total
+            estimated_kwh = self._cpu_estimate.take_kwh(cpu_s[self._name])
+            self._charge += Charge(dynamic=ComponentEnergy(cpu_kwh=estimated_kwh))
+        return self._charge
 
     def stop(self) -> None:
-        """End the tracker; harmless when repeated."""
-        tracker, self._tracker = self._tracker, None
-        if tracker is not None:
-            tracker.stop()
+        """Leave the other workers of the host; harmless when repeated."""
+        name, self._name = self._name, ""
+        if name:
+            with self._board.turn() as (host, now_s):
+                host.advance(now_s)
+                host.leave([name])
+            self._board.close()
 
     def _inspect(self, hardware: Any, mode: TrackingMode) -> None:  # noqa: ANN401 - CodeCarbon's own
         """Find out what CodeCarbon measures, and how.
@@ -133,62 +174,53 @@ class CodeCarbonMeter:
         sources = sources_of(hardware, mode)
         check_gpus_found(self.options.gpu_ids, hardware)
         if self._gpu_ids() == []:
-            # Any tracker but the first of a process takes an empty list for all GPUs.
+            # CodeCarbon takes an empty list for all GPUs.
             sources.pop("gpu", None)
         self._sources = sources
         self._cpu_estimate = cpu_time_estimate(hardware) if mode == "process" else None
+        self._shares_cpu = self._cpu_estimate is None
+        self._ram_w = memory_w(hardware)
+        left_out = set() if self._shares_cpu else {"CPU"}
+        left_out |= set() if "gpu" in sources else {"GPU"}
+        self._hardware = [one for one in hardware if type(one).__name__ not in left_out]
 
     def _gpu_ids(self) -> list[int | str] | None:
         return gpus_to_count(self.options.gpu_ids, os.environ.get("CUDA_VISIBLE_DEVICES"))
 
-    def _flush(self) -> tuple[EmissionsData, float]:
-        """Give CodeCarbon's totals, and when it was asked for them in s.
+    def _join(self) -> None:
+        self._name = process_name(os.getpid()) or str(os.getpid())
+        with self._board.turn() as (host, now_s):
+            self._take_part(host, now_s)
 
-        Raises:
-            MeterError: It handed over nothing.
-        """
-        self._received = None
-        flushed_at_s = time.perf_counter()
-        if self._tracker is not None:
-            self._tracker.flush()
-            # Every second it notes the load, and each flush takes the mean of all since the
-            # start: 17 ms after a week. Nobody reads it here.
-            getattr(self._tracker, "_clear_utilization_history", lambda: None)()
-        if self._received is None:
-            raise MeterError(
-                "CodeCarbon gave no reading: its tracker was never started, has stopped, or "
-                "failed silently. Start this process again, with "
-                'logging.getLogger("codecarbon").setLevel("DEBUG") once the meter has started '
-                "to see what CodeCarbon says."
-            )
-        return self._received, flushed_at_s
+    def _take_part(self, host: Host, now_s: float) -> None:
+        """Let go of the workers that have ended, and be among the rest."""
+        host.advance(now_s)
+        host.leave([name for name in host.members if not self._lives(name)])
+        if self._name not in host.members:
+            pools = {channel.pool for channel in self._channels(now_s)}
+            host.join(self._name, now_s, pools=sorted(pools), ram_w=self._ram_w)
+            host.set_running(self._name, now_s, self._running)
 
-    def _measured_at_s(self) -> float:
-        """Give when CodeCarbon's latest measurement ended, in s."""
-        # Our own clock, for want of theirs, is late by what follows a measurement: 0.2 ms.
-        return float(getattr(self._tracker, "_last_measured_time", time.perf_counter()))
+    def _lives(self, name: str) -> bool:
+        return name == self._name or process_name(_pid_of(name)) == name
 
-    def _add(self, totals: EmissionsData, stretch: float) -> None:
-        """Add the interval that ends with CodeCarbon's new totals.
+    def _channels(self, now_s: float) -> list[Any]:
+        elapsed_s = now_s - self._read_at_s if math.isfinite(self._read_at_s) else 0.0
+        self._read_at_s = now_s
+        return read_channels(self._hardware, elapsed_s)
 
-        What is neither a counter nor ours is a mean power times the time since CodeCarbon's
-        last measurement *ended*. A measurement takes from half a millisecond to a tenth of a
-        second, where the user's threads hold Python's lock: up to a tenth of the energy would
-        be lost. Counters, which run on meanwhile, lose nothing.
+    def _cpu_times(self, host: Host) -> dict[str, float]:
+        """Give the CPU time in s of this process and its children, and of those it settles for."""
+        members = {_pid_of(name) for name in host.members}
+        own = host.members[self._name]
+        cpu_s = {self._name: own.own_cpu_s(own_tree_time(members))}
+        for name, member in host.members.items():
+            if self._shares_cpu and name != self._name and CPU in member.pools:
+                time_s = other_tree_time(_pid_of(name), members)
+                if time_s is not None:
+                    cpu_s[name] = member.own_cpu_s(time_s)
+        return cpu_s
 
-        Args:
-            totals: CodeCarbon's totals.
-            stretch: The whole interval's length by that which CodeCarbon counted.
-        """
-        gpu_kwh = totals.gpu_energy if "gpu" in self._sources else 0.0
-        flushed = ComponentEnergy(totals.cpu_energy, gpu_kwh, totals.ram_energy)
-        energy, self._flushed = (flushed - self._flushed).to_dict(), flushed
-        for component, source in self._sources.items():
-            if source.name not in COUNTERS:
-                energy[component] *= stretch
-        if self._cpu_estimate is not None:
-            energy["cpu"], self._estimated_cpu_kwh = self._estimated_cpu_kwh, 0.0
-        self._total += ComponentEnergy.from_dict(energy)
 
-    def _receive(self, totals: EmissionsData) -> None:
-        self._received = totals
+def _pid_of(name: str) -> int:
+    return int(name.partition(":")[0])

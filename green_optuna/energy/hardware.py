@@ -22,8 +22,11 @@ _CPU_METERS = {
     "windows_emi": "Windows energy meter",
 }
 
-# Sources that count joules by themselves. All others are a power, taken now and then.
-COUNTERS = frozenset({"RAPL", "Windows energy meter", GPU_COUNTER})
+# How long it takes to give a new figure, in s. RAPL steps every millisecond (Intel's Software
+# Developer's Manual, volume 3, section 16.10), NVIDIA's counter every 20 to 100 ms; the rest is
+# asked for its power now and then, or goes by the system's ticks of 10 ms on several cores.
+_RESOLUTION_S = {"intel_rapl": 0.001, "windows_emi": 0.1, "cpu_load": 0.1, "GPU": 0.1}
+_OTHER_RESOLUTION_S = 1.0
 
 
 def gpus_to_count(
@@ -67,14 +70,15 @@ def sources_of(hardware: object, mode: TrackingMode) -> dict[str, Source]:
         if kind == "CPU":
             sources["cpu"] = _cpu_source(item, mode)
         elif kind == "GPU":
-            sources["gpu"] = Source(GPU_COUNTER, measured=True)
+            sources["gpu"] = Source(GPU_COUNTER, measured=True, resolution_s=resolution_s(item))
         elif kind == "RAM":
             given = getattr(item, "_force_ram_power", None)
             watts = f"{given:g} W" if given else "guessed from its size"
             sources["ram"] = Source(f"memory estimate, {watts}", measured=False)
         elif kind in ("AppleSiliconChip", "Raspberry"):
             part = str(getattr(item, "chip_part", "CPU")).lower()
-            sources[part] = Source(f"{kind} power sensor", measured=True)
+            name = f"{kind} power sensor"
+            sources[part] = Source(name, measured=True, resolution_s=resolution_s(item))
     if "cpu" not in sources:
         found = [type(item).__name__ for item in items] if items else hardware
         raise MeterError(
@@ -83,6 +87,12 @@ def sources_of(hardware: object, mode: TrackingMode) -> dict[str, Source]:
             "malformed. Otherwise install the version of CodeCarbon that green_optuna names."
         )
     return sources
+
+
+def resolution_s(item: object) -> float:
+    """Give how long an item of CodeCarbon's hardware takes to give a new figure, in s."""
+    way = getattr(item, "_mode", type(item).__name__)
+    return _RESOLUTION_S.get(way, _OTHER_RESOLUTION_S)
 
 
 def cpu_time_estimate(hardware: Sequence[object]) -> CpuTimeEstimate | None:
@@ -129,7 +139,7 @@ def check_gpus_found(given: Sequence[int | str] | None, hardware: Sequence[objec
 def _cpu_source(cpu: object, mode: TrackingMode) -> Source:
     way = getattr(cpu, "_mode", "unknown")
     if way in _CPU_METERS:
-        return Source(_CPU_METERS[way], measured=True)
+        return Source(_CPU_METERS[way], measured=True, resolution_s=resolution_s(cpu))
     tdp = getattr(cpu, "_tdp", None)
     watts = f"{tdp:g} W" if isinstance(tdp, int | float) else "rated power"
     if way != "cpu_load":
@@ -137,4 +147,5 @@ def _cpu_source(cpu: object, mode: TrackingMode) -> Source:
     if mode == "process":
         name = f"processor estimate, CPU time x {watts}"
         return Source(name, measured=False, follows_cpu_time=True)
-    return Source(f"processor estimate, CPU load x {watts}", measured=False)
+    name = f"processor estimate, CPU load x {watts}"
+    return Source(name, measured=False, resolution_s=resolution_s(cpu))

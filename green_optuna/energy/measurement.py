@@ -53,6 +53,10 @@ class ComponentEnergy:
             self.cpu_kwh - other.cpu_kwh, self.gpu_kwh - other.gpu_kwh, self.ram_kwh - other.ram_kwh
         )
 
+    def scaled(self, factor: float) -> ComponentEnergy:
+        """Multiply each component."""
+        return ComponentEnergy(self.cpu_kwh * factor, self.gpu_kwh * factor, self.ram_kwh * factor)
+
     def to_dict(self) -> dict[str, float]:
         """Give the energies in kWh by component: ``{"cpu": ..., "gpu": ..., "ram": ...}``."""
         return {"cpu": self.cpu_kwh, "gpu": self.gpu_kwh, "ram": self.ram_kwh}

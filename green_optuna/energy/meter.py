@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from green_optuna.energy.charge import Charge
     from green_optuna.energy.measurement import ComponentEnergy, Source
 
 
@@ -45,3 +46,21 @@ class Meter(Protocol):
 
     def stop(self) -> None:
         """End counting and release what was held; harmless when repeated."""
+
+
+@runtime_checkable
+class SharedMeter(Meter, Protocol):
+    """A meter of a machine whose energy several processes share out among them.
+
+    Its readings are this process's part, which depends on when its trials run.
+    """
+
+    def set_running(self, running: int) -> None:
+        """Learn how many trials of this process run from now on."""
+
+    def read_charge(self) -> Charge:
+        """Give this process's part since :meth:`start`, no component of it ever decreasing.
+
+        Raises:
+            MeterError: No reading could be had.
+        """

@@ -10,8 +10,7 @@ from green_optuna.errors import OptionError
 
 TrackingMode = Literal["machine", "process"]
 
-# CodeCarbon answers a flush within 50 ms of its last measurement with the same figures.
-FLUSH_GUARD_S = 0.05
+MIN_SAMPLE_INTERVAL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +47,10 @@ class MeterOptions:
         for name in ("cpu_power_w", "ram_power_w"):
             if getattr(self, name) is not None:
                 _check_positive(name, getattr(self, name))
-        if self.sample_interval_s < FLUSH_GUARD_S:
+        if self.sample_interval_s < MIN_SAMPLE_INTERVAL_S:
             raise OptionError(
-                f"sample_interval_s is {self.sample_interval_s!r}: CodeCarbon gives a new "
-                f"reading every {FLUSH_GUARD_S} s at best."
+                f"sample_interval_s is {self.sample_interval_s!r}: give {MIN_SAMPLE_INTERVAL_S} "
+                "or more. Readings that are closer together cost more than they tell."
             )
         if self.tracking_mode not in ("machine", "process", None):
             raise OptionError(

@@ -1,13 +1,19 @@
-"""CPU time of this process and its children, and the energy that an estimate makes of it."""
+"""CPU time of processes and their children, and the energy that an estimate makes of it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from green_optuna.units import kwh_from_joules
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 # How often a count of children is begun again because one of them ended meanwhile.
 _TRIES = 3
@@ -16,20 +22,123 @@ _TRIES = 3
 _CHILDREN = Path("/proc/thread-self/children")
 
 
+@dataclass(frozen=True, slots=True)
+class TreeTime:
+    """The CPU time of a process and its descendants.
+
+    Attributes:
+        cpu_s: That of itself, of those that live, and of those that ended and were waited for,
+            in s.
+        apart_s: That of living descendants that were left out, with their own, in s by process.
+    """
+
+    cpu_s: float
+    apart_s: dict[int, float] = field(default_factory=dict)
+
+
 def process_tree_cpu_s() -> float:
     """Give the CPU time in s of this process and its descendants, also of those that ended.
 
     A descendant counts while it lives, and from then on where its parent waited for it, as
     :mod:`subprocess` and :mod:`multiprocessing` do.
     """
+    return own_tree_time().cpu_s
+
+
+def own_tree_time(without: Collection[int] = ()) -> TreeTime:
+    """Give the CPU time of this process and its descendants, also of those that ended.
+
+    Args:
+        without: Processes that are left out with their descendants, while they live.
+    """
+    apart_s: dict[int, float] = {}
     for _ in range(_TRIES):
         waited_for_s = _waited_for_s()
         own_s = time.process_time()
-        living_s = _living_s()
+        living_s = _living_s(without, apart_s)
         # A child that ends between the two is in both or in neither.
         if _waited_for_s() == waited_for_s:
             break
-    return own_s + waited_for_s + living_s
+    return TreeTime(own_s + waited_for_s + living_s, apart_s)
+
+
+def other_tree_time(pid: int, without: Collection[int] = ()) -> TreeTime | None:
+    """Give the same of another process of this host; None where it cannot be told.
+
+    Args:
+        pid: The process.
+        without: Processes that are left out with their descendants, while they live.
+    """
+    apart_s: dict[int, float] = {}
+    try:
+        if _CHILDREN.exists():
+            return TreeTime(_stat_s(str(pid)) + _listed_s(str(pid), without, apart_s), apart_s)
+        return TreeTime(_found_s(pid, without, apart_s), apart_s)
+    except (OSError, IndexError):
+        return None
+
+
+def process_name(pid: int) -> str | None:
+    """Name a process of this host so that none will be called the same; None if there is none."""
+    try:
+        # The 22nd field is when it started, in ticks since the host did.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return None if fields[0] in (b"Z", b"X") else f"{pid}:{int(fields[19])}"
+    except (OSError, IndexError):
+        pass
+    import psutil  # type: ignore[import-untyped]  # it comes without
+
+    try:
+        return f"{pid}:{psutil.Process(pid).create_time():.2f}"
+    except psutil.Error:
+        return None
+
+
+def machine_busy_s() -> float:
+    """Give the CPU time in s in which this machine was busy, all its cores together."""
+    import psutil
+
+    times = psutil.cpu_times()
+    # Linux counts a guest's time in its host's, and waiting for a disk is idle.
+    passive = ("idle", "iowait", "guest", "guest_nice")
+    return float(sum(times) - sum(getattr(times, name, 0.0) for name in passive))
+
+
+class ThreadClock:
+    """The CPU time of the thread that makes it, and of the living children that it started.
+
+    Other threads may ask for it. What pools of threads do for this one is not in it.
+
+    Attributes:
+        ident: The thread.
+    """
+
+    def __init__(self) -> None:
+        self.ident = threading.get_ident()
+        self._clock: int | None = None
+        if hasattr(time, "pthread_getcpuclockid"):
+            self._clock = time.pthread_getcpuclockid(self.ident)
+        self._children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
+        self._thread = threading.current_thread()
+
+    def cpu_s(self) -> float | None:
+        """Give it in s; None where the platform does not tell, or the thread has ended."""
+        if self._clock is None or not self._thread.is_alive():
+            return None
+        try:
+            return time.clock_gettime(self._clock) + self._children_s()
+        except OSError:
+            return None
+
+    def _children_s(self) -> float:
+        if not _has_children():
+            return 0.0
+        cpu_s = 0.0
+        with contextlib.suppress(OSError):
+            for child in self._children.read_text().split():
+                with contextlib.suppress(OSError):
+                    cpu_s += _stat_s(child) + _listed_s(child, (), {})
+        return cpu_s
 
 
 class CpuTimeEstimate:
@@ -48,13 +157,17 @@ class CpuTimeEstimate:
 
     def __init__(self, *, power_w: float, processors: int) -> None:
         self._core_w = power_w / processors
-        self._cpu_s = process_tree_cpu_s()
+        self._cpu_s: float | None = None
 
-    def take_kwh(self) -> float:
-        """Give the energy since the last call in kWh, never below zero."""
-        last_s, self._cpu_s = self._cpu_s, process_tree_cpu_s()
+    def take_kwh(self, cpu_s: float) -> float:
+        """Give the energy since the last call in kWh, never below zero; at first, none.
+
+        Args:
+            cpu_s: The CPU time that the process has used, in s.
+        """
+        last_s, self._cpu_s = self._cpu_s, cpu_s
         # The sum falls when a child ends that nobody waits for.
-        return kwh_from_joules(self._core_w * max(self._cpu_s - last_s, 0.0))
+        return 0.0 if last_s is None else kwh_from_joules(self._core_w * max(cpu_s - last_s, 0.0))
 
 
 def _waited_for_s() -> float:
@@ -74,19 +187,24 @@ def _has_children() -> bool:
     return True
 
 
-def _living_s() -> float:
+def _living_s(without: Collection[int], apart_s: dict[int, float]) -> float:
     if not _has_children():
         return 0.0
-    return _listed_s("self") if _CHILDREN.exists() else _found_s()
+    if _CHILDREN.exists():
+        return _listed_s("self", without, apart_s)
+    return _found_s(os.getpid(), without, apart_s, itself=False)
 
 
-def _listed_s(pid: str) -> float:
+def _listed_s(pid: str, without: Collection[int], apart_s: dict[int, float]) -> float:
     """Give the CPU time in s of a process's living descendants, as Linux lists them."""
     cpu_s = 0.0
     for child in _children(pid):
         # It may have ended meanwhile.
         with contextlib.suppress(OSError):
-            cpu_s += _stat_s(child) + _listed_s(child)
+            if int(child) in without:
+                apart_s[int(child)] = _stat_s(child) + _listed_s(child, (), {})
+            else:
+                cpu_s += _stat_s(child) + _listed_s(child, without, apart_s)
     return cpu_s
 
 
@@ -102,21 +220,42 @@ def _stat_s(pid: str) -> float:
     """Give the CPU time in s of a process, and of the children that it waited for."""
     # The name, in brackets, may hold spaces and brackets of its own.
     fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    ticks = os.sysconf("SC_CLK_TCK")
+    try:
+        # The kernel's clock of a process (clock_getcpuclockid) is finer than its ticks of 10 ms.
+        own_s = time.clock_gettime((~int(pid) << 3) | 2)
+    except OSError:
+        own_s = sum(map(int, fields[11:13])) / ticks
+    return own_s + sum(map(int, fields[13:15])) / ticks
 
 
-def _found_s() -> float:
-    """Give the same where nobody lists them: psutil goes through all processes of the host."""
-    # CodeCarbon needs psutil, so it is there where this is called.
-    import psutil  # type: ignore[import-untyped]  # it comes without
+def _found_s(
+    pid: int, without: Collection[int], apart_s: dict[int, float], *, itself: bool = True
+) -> float:
+    """Give the same where nobody lists them: psutil goes through all processes of the host.
 
-    cpu_s = 0.0
-    for child in psutil.Process().children(recursive=True):
-        try:
-            times = child.cpu_times()
-        except psutil.Error:
-            continue
-        cpu_s += times.user + times.system
-        # Those that the child waited for; not every platform tells.
-        cpu_s += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    Raises:
+        OSError: There is no such process.
+    """
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        children = process.children()
+        cpu_s = _times_s(process) if itself else 0.0
+    except psutil.Error as error:
+        raise ProcessLookupError(pid) from error
+    for child in children:
+        with contextlib.suppress(OSError):
+            if child.pid in without:
+                apart_s[child.pid] = _found_s(child.pid, (), {})
+            else:
+                cpu_s += _found_s(child.pid, without, apart_s)
     return cpu_s
+
+
+def _times_s(process: Any) -> float:  # noqa: ANN401 - psutil's, which has no types
+    times = process.cpu_times()
+    # Those that it waited for; not every platform tells.
+    waited_for_s = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return float(times.user + times.system + waited_for_s)

@@ -10,8 +10,10 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+from green_optuna.energy.charge import Charge
 from green_optuna.energy.measurement import ComponentEnergy
-from green_optuna.energy.sharing import Segment, share
+from green_optuna.energy.meter import SharedMeter
+from green_optuna.energy.sharing import Interval, Segment, share
 from green_optuna.energy.window import Window
 from green_optuna.errors import MeterError
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from green_optuna.energy.meter import Meter
+    from green_optuna.energy.process import ThreadClock
 
 # What passes between two trials is their study's, and a night between them is not: of a longer
 # pause, so many s are counted.
@@ -34,17 +37,25 @@ class Readings:
         meter: The meter; :meth:`start` starts it.
         clock: Gives the time in s.
         cpu_clock: Gives the CPU time that this process and its children have used, in s.
+        thread_clock: Gives a clock of the CPU time of the thread that asks for it; where there
+            is none, trials that run side by side share CPU time evenly.
     """
 
     def __init__(
-        self, meter: Meter, *, clock: Callable[[], float], cpu_clock: Callable[[], float]
+        self,
+        meter: Meter,
+        *,
+        clock: Callable[[], float],
+        cpu_clock: Callable[[], float],
+        thread_clock: Callable[[], ThreadClock] | None = None,
     ) -> None:
         self._meter = meter
+        self._thread_clock = thread_clock
         self._clock = clock
         self._cpu_clock = cpu_clock
         self._windows: set[Window] = set()
         # The latest reading, when it was asked for, and when the next one can be.
-        self._reading: ComponentEnergy | None = None
+        self._reading: Charge | None = None
         self._reading_at_s = 0.0
         self._due_at_s = 0.0
         # CPU time that readings and trackers took, which no trial shall pay for: all of it,
@@ -55,6 +66,7 @@ class Readings:
         self._segments: list[Segment[Window]] = []
         self._segment_at_s = 0.0
         self._segment_cpu_s = 0.0
+        self._segment_own_cpu_s: dict[Window, float] = {}
         # What no window was credited with, since it was last asked for.
         self._overhead = ComponentEnergy()
         # Set when a window opened without a fresh reading: one follows as soon as it can.
@@ -93,13 +105,16 @@ class Readings:
             self._begin_segment()
             self._read()
 
-    def take_if_due(self) -> bool:
-        """Read the meter if it can give a new reading; tell whether it was.
+    def take_if_due(self, *, min_age_s: float = 0.0) -> bool:
+        """Read the meter if it can give a new reading; tell whether it was read.
+
+        Args:
+            min_age_s: How old the latest one must be, in s.
 
         Raises:
             MeterError: The meter gave no reading, or an impossible one.
         """
-        if self._clock() < self._due_at_s:
+        if self._clock() < max(self._due_at_s, self._reading_at_s + min_age_s):
             return False
         self._read()
         return True
@@ -112,8 +127,11 @@ class Readings:
         """
         self.start()
         fresh = self.take_if_due()
-        window = Window(started_at_s=self._end_segment(), started_at=time.time())
+        thread = None if self._thread_clock is None else self._thread_clock()
+        started_at_s = self._end_segment()
+        window = Window(started_at_s=started_at_s, started_at=time.time(), thread=thread)
         self._windows.add(window)
+        self._windows_changed()
         self._behind = not fresh
         if len(self._windows) > 1:
             for running in self._windows:
@@ -127,6 +145,7 @@ class Readings:
         """
         ended_at_s = self._end_segment()
         self._windows.discard(window)
+        self._windows_changed()
         return ended_at_s
 
     def settle(self, at_s: float) -> bool:
@@ -153,12 +172,11 @@ class Readings:
         self._own_cpu_in_interval_s = 0.0
         interval = reading - (reading if self._reading is None else self._reading)
         self._reading, self._behind = reading, False
-        cpu = self._meter.sources.get("cpu")
-        idle_counts = cpu is None or not cpu.follows_cpu_time
-        shares = share(interval, segments, idle_counts=idle_counts)
+        shares = self._shared_out(interval, segments)
         for window, energy in shares.items():
             window.credit(energy)
-        self._keep_overhead(interval - sum(shares.values(), ComponentEnergy()), segments)
+            window.shared |= interval.beside_s > 0
+        self._keep_overhead(interval.total - sum(shares.values(), ComponentEnergy()), segments)
         for window in self._windows:
             window.chart(ended_at_s, min_span_s=self._meter.sample_interval_s / 2)
 
@@ -175,7 +193,22 @@ class Readings:
             {component: kwh * part for component, kwh in rest.to_dict().items()}
         )
 
-    def _ask_meter(self) -> ComponentEnergy:
+    def _shared_out(
+        self, interval: Charge, segments: Sequence[Segment[Window]]
+    ) -> dict[Window, ComponentEnergy]:
+        """Share an interval among the windows, as its meter says that it can be."""
+        if isinstance(self._meter, SharedMeter):
+            parts = Interval(by_cpu=interval.dynamic, while_running=interval.standing)
+            return share(parts, segments, idle_counts=False)
+        cpu = self._meter.sources.get("cpu")
+        used = interval.dynamic
+        parts = Interval(
+            by_cpu=ComponentEnergy(cpu_kwh=used.cpu_kwh),
+            by_time=ComponentEnergy(gpu_kwh=used.gpu_kwh, ram_kwh=used.ram_kwh),
+        )
+        return share(parts, segments, idle_counts=cpu is None or not cpu.follows_cpu_time)
+
+    def _ask_meter(self) -> Charge:
         """Take a reading that can be: finite, and in no component below the one before.
 
         Raises:
@@ -183,13 +216,16 @@ class Readings:
         """
         cpu_s, thread_cpu_s = self._cpu_clock(), time.thread_time()
         try:
-            reading = self._meter.read()
+            if isinstance(self._meter, SharedMeter):
+                reading = self._meter.read_charge()
+            else:
+                reading = Charge(dynamic=self._meter.read())
         finally:
             # Each clock ticks in steps of its own: without the bound, a segment that is
             # mostly reading could come out below zero.
             self.exclude(min(time.thread_time() - thread_cpu_s, self._cpu_clock() - cpu_s))
-        last = {} if self._reading is None else self._reading.to_dict()
-        for component, kwh in reading.to_dict().items():
+        last = {} if self._reading is None else self._reading.total.to_dict()
+        for component, kwh in reading.total.to_dict().items():
             if not last.get(component, -math.inf) <= kwh < math.inf:
                 raise MeterError(
                     f"The meter's total for {component} went from {last.get(component)!r} to "
@@ -197,6 +233,27 @@ class Readings:
                     "program resets it. Start this process again."
                 )
         return reading
+
+    def _windows_changed(self) -> None:
+        if isinstance(self._meter, SharedMeter):
+            self._meter.set_running(len(self._windows))
+        self._segment_own_cpu_s = self._own_cpu_times()
+
+    def _own_cpu_times(self) -> dict[Window, float]:
+        """Give the CPU time in s of the threads that opened the windows, where several are open.
+
+        Of a thread that has opened several, each has an even part.
+        """
+        if len(self._windows) < 2:
+            return {}
+        clocks = {window: window.thread for window in self._windows if window.thread is not None}
+        threads = [clock.ident for clock in clocks.values()]
+        times_s = {window: clock.cpu_s() for window, clock in clocks.items()}
+        return {
+            window: cpu_s / threads.count(clocks[window].ident)
+            for window, cpu_s in times_s.items()
+            if cpu_s is not None
+        }
 
     def _begin_segment(self) -> float:
         self._segment_at_s = self._clock()
@@ -208,5 +265,12 @@ class Readings:
         at_s, cpu_s = self._segment_at_s, self._segment_cpu_s
         now_s = self._begin_segment()
         running = frozenset(self._windows)
-        self._segments.append(Segment(now_s - at_s, self._segment_cpu_s - cpu_s, running))
+        before_s, self._segment_own_cpu_s = self._segment_own_cpu_s, self._own_cpu_times()
+        own_s = {
+            window: cpu_s - before_s[window]
+            for window, cpu_s in self._segment_own_cpu_s.items()
+            if window in before_s
+        }
+        used_s = self._segment_cpu_s - cpu_s
+        self._segments.append(Segment(now_s - at_s, used_s, running, own_s))
         return now_s

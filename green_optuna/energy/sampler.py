@@ -18,8 +18,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from green_optuna.energy.codecarbon import CodeCarbonMeter
+from green_optuna.energy.meter import SharedMeter
 from green_optuna.energy.options import MeterOptions
-from green_optuna.energy.process import process_tree_cpu_s
+from green_optuna.energy.process import ThreadClock, process_tree_cpu_s
 from green_optuna.energy.readings import Readings
 from green_optuna.errors import OptionError
 from green_optuna.locks import ProcessLock
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     from green_optuna.energy.measurement import ComponentEnergy, Measurement
     from green_optuna.energy.meter import Meter
     from green_optuna.energy.window import Window
+
+
+# A function may report a thousand times a second: readings of hardware that are so young are as
+# good as new.
+MIN_AGE_S = 0.05
 
 
 class Sampler:
@@ -55,7 +61,8 @@ class Sampler:
         self.meter = meter
         self.alone = alone
         self._clock = clock
-        self._readings = Readings(meter, clock=clock, cpu_clock=cpu_clock)
+        self._min_age_s = MIN_AGE_S if isinstance(meter, SharedMeter) else 0.0
+        self._readings = Readings(meter, clock=clock, cpu_clock=cpu_clock, thread_clock=ThreadClock)
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
         self._callbacks: list[Callable[[], None]] = []
@@ -111,14 +118,14 @@ class Sampler:
     def so_far(self, window: Window, grid: Grid) -> Measurement:
         """Give what an open window has used up to a reading taken now, where one can be had.
 
-        Otherwise the latest one serves, which is then younger than ``min_interval_s``.
+        Otherwise the latest one serves, which is then younger than ``min_interval_s`` or 50 ms.
         Never waits.
 
         Raises:
             MeterError: The meter gave no reading.
         """
         with self._condition:
-            self._readings.take_if_due()
+            self._readings.take_if_due(min_age_s=self._min_age_s)
             return window.measurement(
                 self._clock() - window.started_at_s, grid=grid, sources=self.meter.sources
             )
@@ -130,7 +137,7 @@ class Sampler:
             MeterError: The meter gave no reading.
         """
         with self._condition:
-            self._readings.take_if_due()
+            self._readings.take_if_due(min_age_s=self._min_age_s)
             return window.energy.total_kwh, self._clock() - window.started_at_s
 
     def latest(self, window: Window) -> tuple[ComponentEnergy, float]:

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 from green_optuna.energy.hardware import process_ram_w
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from codecarbon.output_methods.emissions_data import EmissionsData
+    from collections.abc import Iterator
 
     from green_optuna.energy.options import MeterOptions, TrackingMode
 
@@ -31,6 +29,7 @@ _SILENT: dict[str, Any] = {
     "api_key": None,
     "output_file": "",
     "output_methods": [],
+    "output_handlers": [],
     "emissions_endpoint": None,
     "electricitymaps_api_token": "",  # for None, an older name of it is looked up
     "logging_logger": None,
@@ -85,25 +84,17 @@ def tracker_arguments(options: MeterOptions, *, rapl: bool) -> dict[str, Any]:
     }
 
 
-def make_tracker(
-    options: MeterOptions,
-    gpu_ids: list[int | str] | None,
-    receive: Callable[[EmissionsData], None],
+def find_hardware(
+    options: MeterOptions, gpu_ids: list[int | str] | None
 ) -> tuple[Any, TrackingMode]:
-    """Make a tracker, not started yet; give it and what is to be tracked.
+    """Have CodeCarbon find the hardware; give it, not started yet, and what is to be tracked.
 
     Args:
         options: How to measure.
         gpu_ids: The GPUs to count, None for all.
-        receive: Is given the totals at each flush.
     """
     from codecarbon.core.cpu import is_rapl_available
     from codecarbon.emissions_tracker import BaseEmissionsTracker, OfflineEmissionsTracker
-    from codecarbon.output_methods.base_output import BaseOutput
-
-    class Handler(BaseOutput):
-        def out(self, total: EmissionsData, delta: EmissionsData) -> None:  # noqa: ARG002 - CodeCarbon's signature
-            receive(total)
 
     rapl = is_rapl_available()
     mode = tracking_mode(options, rapl=rapl)
@@ -112,8 +103,11 @@ def make_tracker(
         arguments["force_ram_power"] = process_ram_w()
     if "send_telemetry" in inspect.signature(BaseEmissionsTracker).parameters:
         arguments["send_telemetry"] = False
-    arguments |= {"gpu_ids": gpu_ids, "output_handlers": [Handler()]}
-    return OfflineEmissionsTracker(**arguments), mode
+    tracker: Any = OfflineEmissionsTracker(**arguments, gpu_ids=gpu_ids)
+    # Its constructor swallows its errors: what is left then has no hardware, and no methods.
+    with contextlib.suppress(AttributeError):
+        tracker.get_detected_hardware()
+    return getattr(tracker, "_hardware", None), mode
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from green_optuna.carbon import Grid
     from green_optuna.energy.measurement import Source
+    from green_optuna.energy.process import ThreadClock
 
 
 @dataclass(eq=False, slots=True)
@@ -26,12 +27,14 @@ class Window:
         started_at: When it opened, in s since the epoch.
         shared: Whether it ever ran beside another window.
         energy: What it has been credited with so far, in kWh per component.
+        thread: The CPU time of the thread that opened it, where that is asked for.
     """
 
     started_at_s: float
     started_at: float
     shared: bool = False
     energy: ComponentEnergy = field(default_factory=ComponentEnergy)
+    thread: ThreadClock | None = None
     _uncharted: ComponentEnergy = field(default_factory=ComponentEnergy)
     _points: list[tuple[float, ...]] = field(default_factory=list)
 

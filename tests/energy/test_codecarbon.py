@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import multiprocessing
@@ -204,36 +205,30 @@ def test_a_childs_work_is_its_trials(tmp_path: Path) -> None:
     assert joules_from_kwh(measurement.energy.cpu_kwh) > 0.9 * least_j
 
 
-def test_readings_grow_and_too_early_ones_repeat() -> None:
-    """A reading is at least the one before; within CodeCarbon's guard it is the same."""
+def test_readings_grow_however_close_they_are() -> None:
+    """An estimate is continuous: each reading is above the one before."""
     meter = CodeCarbonMeter(PROCESS)
     meter.start()
-    first = meter.read()
-    assert meter.read() == first
-    time.sleep(meter.min_interval_s)
-    second = meter.read()
+    readings = [meter.read() for _ in range(100)]
     meter.stop()
-    assert second.ram_kwh > first.ram_kwh
-    assert second.cpu_kwh >= first.cpu_kwh
+    for before, after in itertools.pairwise(readings):
+        assert after.ram_kwh > before.ram_kwh
+        assert after.cpu_kwh >= before.cpu_kwh
 
 
-def test_a_reading_costs_no_more_as_the_process_grows_old() -> None:
-    """CodeCarbon notes the load each second, and would take the mean of all at each reading."""
+def test_no_thread_of_codecarbons_runs() -> None:
+    """Its schedulers would wake up every second, for nothing that is used here."""
+    before = threading.active_count()
     meter = CodeCarbonMeter(PROCESS)
     meter.start()
-    for _ in range(3):
-        meter._tracker._cpu_utilization_history.append(0.5)
-        time.sleep(meter.min_interval_s)
-        meter.read()
-    # CodeCarbon may just have noted another one.
-    assert len(meter._tracker._cpu_utilization_history) <= 1
+    assert threading.active_count() == before
     meter.stop()
 
 
 def test_no_time_is_lost_to_slow_readings() -> None:
     """A constant 10 W stay 10 W, though a busy thread makes each reading take a while.
 
-    CodeCarbon leaves out the time that its measurements take: here a tenth and more.
+    CodeCarbon's tracker leaves out the time that its measurements take: here a tenth and more.
     """
     meter = CodeCarbonMeter(PROCESS)
     meter.start()
@@ -242,7 +237,7 @@ def test_no_time_is_lost_to_slow_readings() -> None:
     busy.start()
     began_s, first = time.perf_counter(), meter.read()
     for _ in range(20):
-        time.sleep(meter.min_interval_s * 1.1)
+        time.sleep(0.01)
         ended_s, last = time.perf_counter(), meter.read()
     ended.set()
     busy.join()
@@ -251,7 +246,7 @@ def test_no_time_is_lost_to_slow_readings() -> None:
     assert used_j == pytest.approx(10.0 * (ended_s - began_s), rel=0.03)
 
 
-def test_a_tracker_that_has_stopped_is_an_error_and_not_zero() -> None:
+def test_a_meter_that_has_stopped_is_an_error_and_not_zero() -> None:
     """Stopped, or never started, the meter raises; started again, it counts from zero."""
     meter = CodeCarbonMeter(PROCESS)
     with pytest.raises(MeterError, match="never started"):
@@ -266,15 +261,6 @@ def test_a_tracker_that_has_stopped_is_an_error_and_not_zero() -> None:
     meter.start()
     assert 0 <= meter.read().ram_kwh < before.ram_kwh
     meter.stop()
-
-
-def test_a_tracker_that_dies_under_the_meter_is_an_error_and_not_zero() -> None:
-    """Somebody else may end CodeCarbon's tracker: there is no reading then."""
-    meter = CodeCarbonMeter(PROCESS)
-    meter.start()
-    meter._tracker.stop()
-    with pytest.raises(MeterError, match="gave no reading"):
-        meter.read()
 
 
 def test_gpus_that_are_not_there_are_refused() -> None:
@@ -297,7 +283,10 @@ def measure_in_child(queue: multiprocessing.queues.Queue[Any], parents: int) -> 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_forked_child_measures_by_itself() -> None:
-    """Threads do not survive a fork, so the child gets a sampler of its own, which measures."""
+    """Threads do not survive a fork, so the child gets a sampler of its own, which measures.
+
+    Two trials run side by side meanwhile: each pays for half of the memory's 10 W.
+    """
     sampler = sampler_for(PROCESS)
     window = sampler.open()
     context = multiprocessing.get_context("fork")
@@ -306,11 +295,14 @@ def test_a_forked_child_measures_by_itself() -> None:
     child.start()
     same, energy_kwh, duration_s = queue.get(timeout=60)
     child.join(60)
-    sampler.close(window, GRID)
+    measurement = sampler.close(window, GRID)
     assert not same
     assert child.exitcode == 0
     assert energy_kwh["cpu"] > 0
-    assert joules_from_kwh(energy_kwh["ram"]) == pytest.approx(10.0 * duration_s, rel=0.05)
+    assert joules_from_kwh(energy_kwh["ram"]) == pytest.approx(5.0 * duration_s, rel=0.05)
+    assert measurement.shared
+    whole_j = joules_from_kwh(measurement.energy.ram_kwh + energy_kwh["ram"])
+    assert whole_j == pytest.approx(10.0 * measurement.duration_s, rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -382,7 +374,7 @@ def test_every_argument_of_codecarbon_is_passed() -> None:
         for name, parameter in inspect.signature(tracker).parameters.items()
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     }
-    passed = {*tracker_arguments(MeterOptions(), rapl=False), "gpu_ids", "output_handlers"}
+    passed = {*tracker_arguments(MeterOptions(), rapl=False), "gpu_ids"}
     # Left out on purpose: older names, which warn when passed and yield to output_methods and
     # electricitymaps_api_token; send_telemetry is passed where it exists.
     old = {name for name in known if name.startswith("save_to_")}
@@ -396,7 +388,7 @@ def test_every_argument_of_codecarbon_is_passed() -> None:
         ({"sample_interval_s": -1.0}, "sample_interval_s is -1.0"),
         ({"sample_interval_s": math.nan}, "sample_interval_s is nan"),
         ({"sample_interval_s": math.inf}, "sample_interval_s is inf"),
-        ({"sample_interval_s": 0.01}, "every 0.05 s at best"),
+        ({"sample_interval_s": 0.01}, "give 0.05 or more"),
         ({"sample_interval_s": None}, "sample_interval_s is None"),
         ({"sample_interval_s": "1"}, "sample_interval_s is '1'"),
         ({"cpu_power_w": 0}, "cpu_power_w is 0"),

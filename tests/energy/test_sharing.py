@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from green_optuna.energy import ComponentEnergy
-from green_optuna.energy.sharing import Segment, share
+from green_optuna.energy.sharing import Interval, Segment
+from green_optuna.energy.sharing import share as share_out
 
 ENERGY = ComponentEnergy(cpu_kwh=6.0, gpu_kwh=4.0, ram_kwh=2.0)
 
@@ -20,6 +21,15 @@ running = st.frozensets(st.sampled_from("abcd"))
 segments_of_an_interval = st.lists(
     st.builds(Segment, seconds, seconds, running), min_size=1, max_size=8
 )
+
+
+def share(
+    energy: ComponentEnergy, segments: list[Segment[str]], *, idle_counts: bool = True
+) -> dict[str, ComponentEnergy]:
+    """Share energy of which the processors' follows CPU time, and the rest time."""
+    cpu = ComponentEnergy(cpu_kwh=energy.cpu_kwh)
+    interval = Interval(by_cpu=cpu, by_time=energy - cpu)
+    return share_out(interval, segments, idle_counts=idle_counts)
 
 
 def segment(duration_s: float, running: str, *, cpu_s: float = 0.0) -> Segment[str]:
@@ -104,7 +114,7 @@ def test_one_trial_gets_all_of_its_interval() -> None:
 
 
 def test_trials_of_one_segment_share_evenly() -> None:
-    """Threads of one process cannot be told apart: each gets the same."""
+    """Where nothing is known of the trials' own CPU time, each gets the same."""
     shares = share(ENERGY, [segment(3.0, "abcd", cpu_s=1.0)])
     quarter = ComponentEnergy(1.5, 1.0, 0.5)
     assert shares == {"a": quarter, "b": quarter, "c": quarter, "d": quarter}
@@ -144,3 +154,44 @@ def test_an_interval_without_length_is_split_evenly() -> None:
     assert share(ENERGY, [segment(0.0, "a"), segment(0.0, "")]) == {
         "a": ComponentEnergy(3.0, 2.0, 1.0)
     }
+
+
+def test_a_trials_own_cpu_time_is_charged_to_it_and_the_rest_evenly() -> None:
+    """Of 8 CPU seconds, 4 were of a's thread, 1 of b's, and 3 of a pool: 5.5 to 2.5."""
+    own_s = {"a": 4.0, "b": 1.0}
+    shares = share(ENERGY, [Segment(5.0, 8.0, frozenset("ab"), own_s)], idle_counts=False)
+    assert shares["a"].cpu_kwh == pytest.approx(6.0 * 5.5 / 8)
+    assert shares["b"].cpu_kwh == pytest.approx(6.0 * 2.5 / 8)
+    assert shares["a"].gpu_kwh == shares["b"].gpu_kwh == pytest.approx(2.0)
+
+
+@given(
+    st.lists(seconds, min_size=1, max_size=4),
+    seconds,
+    st.dictionaries(st.sampled_from("abcd"), st.floats(-1e3, 1e6)),
+)
+def test_parts_of_a_segment_sum_to_one(
+    trials: list[float], cpu_s: float, own_s: dict[str, float]
+) -> None:
+    """Whatever the clocks of threads say, also more than that of their process."""
+    running = frozenset("abcd"[: len(trials)])
+    own_s = {key: value for key, value in own_s.items() if key in running}
+    parts = Segment(1.0, cpu_s, running, own_s).parts_by_cpu()
+    assert parts.keys() == running
+    assert math.fsum(parts.values()) == pytest.approx(1.0)
+    assert min(parts.values()) >= 0.0
+
+
+def test_what_follows_running_time_leaves_the_time_between_trials_out() -> None:
+    """Charged for 1 s with one trial and 1 s with two: the first has 2/3, the other 1/3."""
+    segments = [segment(1.0, "a"), segment(7.0, ""), segment(1.0, "ab")]
+    shares = share_out(Interval(while_running=ENERGY), segments)
+    assert shares["a"].gpu_kwh == pytest.approx(4.0 * 2 / 3)
+    assert shares["b"].gpu_kwh == pytest.approx(4.0 * 1 / 3)
+
+
+@pytest.mark.parametrize("running", ["a", ""])
+def test_an_instant_that_was_charged_is_not_lost_where_a_trial_ran(running: str) -> None:
+    """Too short a segment for the clock gets its energy all the same."""
+    shares = share_out(Interval(while_running=ENERGY), [segment(0.0, running)])
+    assert shares == ({"a": ENERGY} if running else {})

@@ -1,0 +1,236 @@
+"""The processes of a host keep one account, in a file that they take turns at."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from green_optuna.carbon import Grid
+from green_optuna.energy import CodeCarbonMeter, MeterOptions, Sampler
+from green_optuna.energy.board import Board, board_path
+from green_optuna.errors import MeterError
+from green_optuna.units import joules_from_kwh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+GRID = Grid(carbon_intensity_g_per_kwh=50.0)
+OPTIONS = MeterOptions(
+    tracking_mode="process", cpu_power_w=100.0, ram_power_w=10.0, sample_interval_s=0.1
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The file of an account."""
+    return tmp_path / "host.json"
+
+
+def join(board: Board, name: str) -> list[str]:
+    """Take part in an account; give who else does."""
+    with board.turn() as (host, now_s):
+        host.join(name, now_s, pools=[], ram_w=1.0)
+        return sorted(host.members)
+
+
+def test_what_one_writes_the_other_reads(path: Path) -> None:
+    """Two workers with boards of their own meet in the file."""
+    assert join(Board(path), "1") == ["1"]
+    assert join(Board(path), "2") == ["1", "2"]
+
+
+def test_a_change_is_kept_though_something_is_raised_meanwhile(path: Path) -> None:
+    """What could be settled stays settled."""
+    board = Board(path)
+    with contextlib.suppress(MeterError), board.turn() as (host, now_s):
+        host.join("1", now_s, pools=[], ram_w=1.0)
+        raise MeterError("a counter stands still")
+    assert join(board, "2") == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "7", '{"version": 1}', '{"version": 99, "host": {}}', "\x00"]
+)
+def test_a_file_that_nobody_can_have_written_is_a_new_account(path: Path, text: str) -> None:
+    """An account that is torn, or another version's, is begun anew."""
+    path.write_text(text)
+    assert join(Board(path), "1") == ["1"]
+    assert join(Board(path), "2") == ["1", "2"]
+
+
+def test_an_account_from_before_the_host_was_started_is_a_new_one(path: Path) -> None:
+    """Its clock begins at zero with the host: a later time is an older one."""
+    board = Board(path)
+    join(board, "1")
+    kept = json.loads(path.read_text())
+    kept["host"]["at_s"] = time.monotonic() + 1e6
+    path.write_text(json.dumps(kept))
+    assert join(board, "2") == ["2"]
+
+
+def test_a_shorter_account_leaves_nothing_of_a_longer_one(path: Path) -> None:
+    """The file always holds just one account."""
+    board = Board(path)
+    for number in range(20):
+        join(board, str(number))
+    with board.turn() as (host, _):
+        host.leave([str(number) for number in range(19)])
+    assert list(json.loads(path.read_text())["host"]["members"]) == ["19"]
+
+
+def test_who_clears_the_folder_breaks_nothing(path: Path) -> None:
+    """A file that was removed under an open board is made anew, where the others look."""
+    board = Board(path)
+    join(board, "1")
+    path.unlink()
+    assert join(board, "2") == ["2"]
+    assert join(Board(path), "3") == ["2", "3"]
+
+
+def test_without_a_file_the_account_is_this_processs_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where no file can be kept, measuring goes on, and it is said once that nobody shares."""
+    board = Board(tmp_path / "missing" / "host.json")
+    assert join(board, "1") == ["1"]
+    assert join(board, "2") == ["1", "2"]
+    assert caplog.text.count("is not shared among them") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no symbolic links to be had")
+def test_a_link_in_the_files_place_is_not_followed(path: Path, tmp_path: Path) -> None:
+    """Another user might have put it there; what it leads to is not written to."""
+    target = tmp_path / "target"
+    target.write_text("precious")
+    path.symlink_to(target)
+    assert join(Board(path), "1") == ["1"]
+    assert target.read_text() == "precious"
+
+
+def test_the_account_is_in_the_state_folder_if_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else with the temporary files, in a folder of the user's own; two hosts have two."""
+    assert board_path().parent == tmp_path / "state" / "hosts"
+    assert board_path() == board_path()
+    monkeypatch.delenv("GREEN_OPTUNA_STATE_FOLDER")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = board_path().parent
+    assert folder.parent == tmp_path
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+WORKER = """
+import sys, time
+from green_optuna.carbon import Grid
+from green_optuna.energy import CodeCarbonMeter, MeterOptions, Sampler
+from green_optuna.units import joules_from_kwh
+sampler = Sampler(CodeCarbonMeter(MeterOptions(
+    tracking_mode="process", cpu_power_w=100.0, ram_power_w=10.0, sample_interval_s=0.1)))
+sampler.start()
+print("ready", flush=True)
+input()
+window = sampler.open()
+print("open", flush=True)
+input()
+measurement = sampler.close(window, Grid(carbon_intensity_g_per_kwh=50.0))
+print(joules_from_kwh(measurement.energy.ram_kwh), measurement.duration_s, measurement.shared)
+"""
+
+
+class Worker:
+    """A process that measures one trial, told when to begin it and when to end it."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+
+    def hear(self) -> str:
+        """What it says next."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def go_on(self) -> None:
+        """Tell it to take the next step."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def result(self) -> tuple[float, float, bool]:
+        """The energy of the memory in J, the duration in s, and whether it was shared."""
+        joules, duration_s, shared = self.hear().split()
+        return float(joules), float(duration_s), shared == "True"
+
+
+@pytest.fixture
+def workers() -> Iterator[list[Worker]]:
+    """Three processes, ready to begin; ended with the test."""
+    made = [Worker() for _ in range(3)]
+    yield made
+    for worker in made:
+        worker.process.kill()
+        worker.process.communicate()
+
+
+@pytest.mark.slow
+def test_the_memory_counts_once_for_all_processes_that_measure_side_by_side(
+    workers: list[Worker],
+) -> None:
+    """Three trials in three processes: their sum is 10 W over the time in which any ran."""
+    for worker in workers:
+        assert worker.hear() == "ready"
+    began_s = time.monotonic()
+    for worker in workers:
+        worker.go_on()
+        assert worker.hear() == "open"
+        time.sleep(0.2)
+    results = []
+    for worker in workers:
+        worker.go_on()
+        results.append(worker.result())
+    ended_s = time.monotonic()
+    assert all(shared for _, _, shared in results)
+    assert sum(joules for joules, _, _ in results) <= 10.0 * (ended_s - began_s)
+    # The first opened after the clock was asked, by what passing a line takes.
+    longest_s = max(duration_s for _, duration_s, _ in results)
+    assert sum(joules for joules, _, _ in results) >= 10.0 * longest_s * 0.999
+    for joules, duration_s, _ in results:
+        assert joules < 10.0 * duration_s
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+def test_a_killed_worker_takes_no_part_any_more(workers: list[Worker]) -> None:
+    """After kill -9 of the two others, a trial pays for all of the memory again."""
+    for worker in workers:
+        assert worker.hear() == "ready"
+    for worker in workers[1:]:
+        worker.go_on()
+        assert worker.hear() == "open"
+        worker.process.send_signal(signal.SIGKILL)
+        worker.process.wait()
+    meter = CodeCarbonMeter(OPTIONS)
+    sampler = Sampler(meter)
+    window = sampler.open()
+    time.sleep(0.3)
+    measurement = sampler.close(window, GRID)
+    meter.stop()
+    assert joules_from_kwh(measurement.energy.ram_kwh) == pytest.approx(
+        10.0 * measurement.duration_s, rel=0.01
+    )
+    assert not measurement.shared
