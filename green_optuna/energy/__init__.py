@@ -1,6 +1,8 @@
 """What measures: meters, the sampler that reads them, and the measurement of a trial."""
 
 from green_optuna.energy.codecarbon import CodeCarbonMeter
+from green_optuna.energy.curves import Bursts, Constant, Curve, Ramp, Steps, Sum
+from green_optuna.energy.machine import ReplayClock, ReplayMachine, TrialSpan
 from green_optuna.energy.measurement import (
     COMPONENTS,
     Basis,
@@ -19,15 +21,24 @@ from green_optuna.energy.window import Window
 __all__ = [
     "COMPONENTS",
     "Basis",
+    "Bursts",
     "CodeCarbonMeter",
     "ComponentEnergy",
+    "Constant",
+    "Curve",
     "Measurement",
     "Meter",
     "MeterOptions",
+    "Ramp",
+    "ReplayClock",
+    "ReplayMachine",
     "ReplayMeter",
     "Sampler",
     "Source",
+    "Steps",
+    "Sum",
     "Trace",
+    "TrialSpan",
     "Window",
     "basis_of",
     "sampler_for",

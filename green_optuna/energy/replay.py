@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from green_optuna.energy.curves import Power, as_curve
 from green_optuna.energy.measurement import COMPONENTS, ComponentEnergy, Source
-from green_optuna.errors import OptionError
 from green_optuna.units import kwh_from_joules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
+
+    from green_optuna.energy.curves import Curve
 
 
 @dataclass(slots=True, kw_only=True)
 class ReplayMeter:
     """A machine with a given power over time; its energy is exact at every moment.
 
-    A power is either constant, in W, or a sequence of ``(from_s, watts)`` steps: from
-    ``from_s`` seconds after the start on, the power is ``watts``, until the next step.
+    A power is constant, in W; or a sequence of ``(from_s, watts)`` steps: from ``from_s`` seconds
+    after the start on, the power is ``watts``, until the next step; or one of the curves of
+    :mod:`green_optuna.energy.curves`.
 
     Attributes:
         cpu_w: Power of the processors in W.
@@ -39,9 +40,9 @@ class ReplayMeter:
         1500.0
     """
 
-    cpu_w: float | Sequence[tuple[float, float]] = 0.0
-    gpu_w: float | Sequence[tuple[float, float]] = 0.0
-    ram_w: float | Sequence[tuple[float, float]] = 0.0
+    cpu_w: Power = 0.0
+    gpu_w: Power = 0.0
+    ram_w: Power = 0.0
     sample_interval_s: float = 1.0
     min_interval_s: float = 0.0
     clock: Callable[[], float] = time.perf_counter
@@ -56,16 +57,7 @@ class ReplayMeter:
             OptionError: A power is negative or not finite, or its steps are out of order.
         """
         for component in COMPONENTS:
-            steps = self._steps(component)
-            starts = [start for start, _ in steps]
-            ordered = all(a <= b for a, b in itertools.pairwise(starts))
-            if not ordered or starts[:1] != [0.0]:
-                raise OptionError(
-                    f"{component}_w starts its steps at {starts}: begin at 0 and go upwards."
-                )
-            for _, watts in steps:
-                if not (math.isfinite(watts) and watts >= 0):
-                    raise OptionError(f"{component}_w has a power of {watts!r} W: give 0 or more.")
+            self._curve(component)
 
     @property
     def sources(self) -> Mapping[str, Source]:
@@ -98,17 +90,7 @@ class ReplayMeter:
 
     def joules_at(self, t_s: float) -> dict[str, float]:
         """Integrate each component's power from zero to ``t_s`` seconds, in J."""
-        return {component: self._integral(component, t_s) for component in COMPONENTS}
+        return {component: self._curve(component).joules_until(t_s) for component in COMPONENTS}
 
-    def _steps(self, component: str) -> list[tuple[float, float]]:
-        power = getattr(self, f"{component}_w")
-        return [(0.0, float(power))] if isinstance(power, int | float) else list(power)
-
-    def _integral(self, component: str, t_s: float) -> float:
-        steps = self._steps(component)
-        ends = [start for start, _ in steps[1:]] + [math.inf]
-        return sum(
-            watts * (min(end, t_s) - start)
-            for (start, watts), end in zip(steps, ends, strict=True)
-            if start < t_s
-        )
+    def _curve(self, component: str) -> Curve:
+        return as_curve(getattr(self, f"{component}_w"), f"{component}_w")
