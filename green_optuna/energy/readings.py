@@ -50,6 +50,8 @@ class Readings:
         thread_clock: Callable[[], ThreadClock] | None = None,
     ) -> None:
         self._meter = meter
+        # Asked once: to hold an object against a protocol takes a while.
+        self._shared_meter = meter if isinstance(meter, SharedMeter) else None
         self._thread_clock = thread_clock
         self._clock = clock
         self._cpu_clock = cpu_clock
@@ -197,7 +199,7 @@ class Readings:
         self, interval: Charge, segments: Sequence[Segment[Window]]
     ) -> dict[Window, ComponentEnergy]:
         """Share an interval among the windows, as its meter says that it can be."""
-        if isinstance(self._meter, SharedMeter):
+        if self._shared_meter is not None:
             parts = Interval(by_cpu=interval.dynamic, while_running=interval.standing)
             return share(parts, segments, idle_counts=False)
         cpu = self._meter.sources.get("cpu")
@@ -216,10 +218,8 @@ class Readings:
         """
         cpu_s, thread_cpu_s = self._cpu_clock(), time.thread_time()
         try:
-            if isinstance(self._meter, SharedMeter):
-                reading = self._meter.read_charge()
-            else:
-                reading = Charge(dynamic=self._meter.read())
+            shared = self._shared_meter
+            reading = shared.read_charge() if shared else Charge(dynamic=self._meter.read())
         finally:
             # Each clock ticks in steps of its own: without the bound, a segment that is
             # mostly reading could come out below zero.
@@ -235,8 +235,8 @@ class Readings:
         return reading
 
     def _windows_changed(self) -> None:
-        if isinstance(self._meter, SharedMeter):
-            self._meter.set_running(len(self._windows))
+        if self._shared_meter is not None:
+            self._shared_meter.set_running(len(self._windows))
         self._segment_own_cpu_s = self._own_cpu_times()
 
     def _own_cpu_times(self) -> dict[Window, float]:
