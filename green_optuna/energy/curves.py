@@ -286,29 +286,6 @@ def as_curve(power: Power, name: str) -> Curve:
         raise OptionError(f"{name}: {error}") from None
 
 
-def integral_of_product(first: Curve, second: Curve, from_s: float, until_s: float) -> float:
-    """Integrate the product of two curves, such as W per busy core and busy cores.
-
-    Exact: between two corners the product is a parabola, of which two points tell the integral
-    (Gauss-Legendre, exact up to the third power), and neither lies on a jump.
-
-    Args:
-        first: A curve.
-        second: Another.
-        from_s: Where to begin, in s.
-        until_s: Where to end, in s; not before ``from_s``.
-    """
-    if isinstance(first, Constant):
-        return first.watts * (second.joules_until(until_s) - second.joules_until(from_s))
-    corners = {*first.corners(from_s, until_s), *second.corners(from_s, until_s)}
-    total = 0.0
-    for begin_s, end_s in itertools.pairwise(sorted({from_s, until_s, *corners})):
-        middle_s, half_s = (begin_s + end_s) / 2, (end_s - begin_s) / 2
-        for t_s in (middle_s - half_s / math.sqrt(3), middle_s + half_s / math.sqrt(3)):
-            total += half_s * first.watts_at(t_s) * second.watts_at(t_s)
-    return total
-
-
 def _check_power(curve: Curve, *powers_w: object) -> None:
     for power_w in powers_w:
         number = isinstance(power_w, int | float) and not isinstance(power_w, bool)

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from green_optuna.energy.curves import Sum, as_curve, integral_of_product
+from green_optuna.energy.curves import Constant, Sum, as_curve
 from green_optuna.energy.measurement import COMPONENTS, ComponentEnergy, Source
 from green_optuna.errors import OptionError
 from green_optuna.units import kwh_from_joules
@@ -26,7 +27,7 @@ from green_optuna.units import kwh_from_joules
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from green_optuna.energy.curves import Power
+    from green_optuna.energy.curves import Curve, Power
 
 _NOTHING_J: Mapping[str, float] = dict.fromkeys(COMPONENTS, 0.0)
 
@@ -264,3 +265,26 @@ class MachineMeter:
 
     def stop(self) -> None:
         """Do nothing: there is nothing to release."""
+
+
+def integral_of_product(first: Curve, second: Curve, from_s: float, until_s: float) -> float:
+    """Integrate the product of two curves, such as W per busy core and busy cores.
+
+    Exact: between two corners the product is a parabola, of which two points tell the integral
+    (Gauss-Legendre, exact up to the third power), and neither lies on a jump.
+
+    Args:
+        first: A curve.
+        second: Another.
+        from_s: Where to begin, in s.
+        until_s: Where to end, in s; not before ``from_s``.
+    """
+    if isinstance(first, Constant):
+        return first.watts * (second.joules_until(until_s) - second.joules_until(from_s))
+    corners = {*first.corners(from_s, until_s), *second.corners(from_s, until_s)}
+    total = 0.0
+    for begin_s, end_s in itertools.pairwise(sorted({from_s, until_s, *corners})):
+        middle_s, half_s = (begin_s + end_s) / 2, (end_s - begin_s) / 2
+        for t_s in (middle_s - half_s / math.sqrt(3), middle_s + half_s / math.sqrt(3)):
+            total += half_s * first.watts_at(t_s) * second.watts_at(t_s)
+    return total

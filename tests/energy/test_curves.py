@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from green_optuna.energy import Bursts, Constant, Curve, Ramp, ReplayMeter, Steps
-from green_optuna.energy.curves import as_curve, integral_of_product
+from green_optuna.energy.curves import as_curve
+from green_optuna.energy.machine import integral_of_product
 from green_optuna.errors import OptionError
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ def test_a_counter_never_falls(curve: Curve, moments: list[float], first: int) -
 def test_between_its_corners_a_curve_is_straight(curve: Curve, a_s: float, b_s: float) -> None:
     """No corner is left out: half-way between two of them, the power is half-way too."""
     edges = sorted({a_s, b_s, *curve.corners(min(a_s, b_s), max(a_s, b_s))})
-    for begin_s, end_s in itertools.pairwise(edges):
+    # A corner is known to the last digit of its moment: what lies between two of those is none.
+    pieces = [(a, b) for a, b in itertools.pairwise(edges) if b - a > 1e-6]
+    for begin_s, end_s in pieces:
         quarter, half, three = (
             curve.watts_at(begin_s + part * (end_s - begin_s)) for part in (0.25, 0.5, 0.75)
         )
