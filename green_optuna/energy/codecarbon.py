@@ -185,7 +185,7 @@ class CodeCarbonMeter:
         self._hardware = [one for one in hardware if type(one).__name__ not in left_out]
 
     def _gpu_ids(self) -> list[int | str] | None:
-        return gpus_to_count(self.options.gpu_ids, os.environ.get("CUDA_VISIBLE_DEVICES"))
+        return gpus_to_count(self.options.gpu_ids, os.environ)
 
     def _join(self) -> None:
         self._name = process_name(os.getpid()) or str(os.getpid())

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from green_optuna.energy.amd_gpus import amd_hip_ids, chooses_gpus, visible_amd_gpus
+from green_optuna.energy.gpus import ask_cuda, find_gpu, nvml_gpus, visible_gpus
 from green_optuna.energy.measurement import Source
 from green_optuna.energy.process import CpuTimeEstimate
 from green_optuna.errors import MeterError, OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from green_optuna.energy.gpus import Gpu
     from green_optuna.energy.options import TrackingMode
 
 GPU_COUNTER = "GPU energy counter"
+SLICED_GPU_COUNTER = "GPU energy counter, of all slices together"
+GPU_POWER = "GPU power sensor"
 
 # CodeCarbon's names for the ways in which it measures a processor.
 _CPU_METERS = {
@@ -30,27 +35,43 @@ _OTHER_RESOLUTION_S = 1.0
 
 
 def gpus_to_count(
-    given: tuple[int | str, ...] | None, visible: str | None
+    given: tuple[int | str, ...] | None, environ: Mapping[str, str]
 ) -> list[int | str] | None:
-    """Name the GPUs to count; None for all.
+    """Name the GPUs to count by the indices of their counters; None for all.
+
+    CodeCarbon would take an empty ``CUDA_VISIBLE_DEVICES`` for all GPUs, and knows neither
+    CUDA's order nor slices.
 
     Args:
-        given: What the user asked for; None for what CUDA shows.
-        visible: ``CUDA_VISIBLE_DEVICES``; None where it is not set. An empty one shows no GPU
-            (CodeCarbon would count all).
+        given: What the user asked for; None for what the environment shows.
+        environ: The environment's variables.
+
+    Raises:
+        MeterError: NVML or amdsmi does not say which GPUs there are.
+        OptionError: Which GPUs the environment means cannot be told.
     """
     if given is not None:
-        return list(given)
-    if visible is None:
+        named = any(isinstance(one, str) for one in given)
+        gpus = nvml_gpus() if named else []
+        return [_index_of(one, gpus) for one in given]
+    if not chooses_gpus(environ):
         return None
-    ids: list[int | str] = []
-    for part in visible.split(","):
-        one = part.strip()
-        # CUDA stops at the first entry that names no device, such as -1.
-        if not one or one.startswith("-"):
-            break
-        ids.append(one)
-    return ids
+    visible, order = environ.get("CUDA_VISIBLE_DEVICES"), environ.get("CUDA_DEVICE_ORDER")
+    if gpus := nvml_gpus():
+        chosen = visible_gpus(
+            visible, gpus, order=order, ask=lambda: ask_cuda(visible or "", order)
+        )
+    elif hip_ids := amd_hip_ids():
+        chosen = visible_amd_gpus(environ, hip_ids)
+    else:
+        chosen = []
+    return None if chosen is None else [*chosen]
+
+
+def _index_of(gpu: int | str, gpus: Sequence[Gpu]) -> int | str:
+    """Give the index of a GPU that the user named; the name where there is none."""
+    found = find_gpu(gpu, gpus) if isinstance(gpu, str) else None
+    return gpu if found is None else found.index
 
 
 def sources_of(hardware: object, mode: TrackingMode) -> dict[str, Source]:
@@ -70,7 +91,7 @@ def sources_of(hardware: object, mode: TrackingMode) -> dict[str, Source]:
         if kind == "CPU":
             sources["cpu"] = _cpu_source(item, mode)
         elif kind == "GPU":
-            sources["gpu"] = Source(GPU_COUNTER, measured=True, resolution_s=resolution_s(item))
+            sources |= _gpu_source(item)
         elif kind == "RAM":
             given = getattr(item, "_force_ram_power", None)
             watts = f"{given:g} W" if given else "guessed from its size"
@@ -129,11 +150,29 @@ def check_gpus_found(given: Sequence[int | str] | None, hardware: Sequence[objec
     for item in hardware:
         if type(item).__name__ == "GPU":
             counted.extend(getattr(item, "gpu_ids", None) or ())
-    if given and len(counted) < len(set(given)):
+    # Two names may be of one GPU.
+    if given and len(counted) < len(set(gpus_to_count(tuple(given), {}) or ())):
         raise OptionError(
             f"gpu_ids is {tuple(given)!r}, but of those CodeCarbon finds only {counted!r} on this "
             "host (indices as nvidia-smi shows them): name each GPU once, or leave gpu_ids out."
         )
+
+
+def _gpu_source(gpus: object) -> dict[str, Source]:
+    """Name what the GPUs' energy is read from; nothing where no GPU is read.
+
+    Where nvidia-smi is installed without a driver, CodeCarbon has a list of no GPUs.
+    """
+    devices = getattr(getattr(gpus, "devices", None), "devices", [])
+    ids = getattr(gpus, "gpu_ids", None)
+    counted = [one for one in devices if ids is None or one.gpu_index in ids]
+    if not counted:
+        return {}
+    if not all(getattr(one, "_has_counter", True) for one in counted):
+        return {"gpu": Source(GPU_POWER, measured=True, resolution_s=_OTHER_RESOLUTION_S)}
+    sliced = {gpu.index for gpu in nvml_gpus() if gpu.slices}
+    name = SLICED_GPU_COUNTER if sliced & {one.gpu_index for one in counted} else GPU_COUNTER
+    return {"gpu": Source(name, measured=True, resolution_s=resolution_s(gpus))}
 
 
 def _cpu_source(cpu: object, mode: TrackingMode) -> Source:

@@ -27,8 +27,9 @@ class MeterOptions:
             it; only used for estimates, never instead of RAPL.
         ram_power_w: The memory's power in W, instead of CodeCarbon's guess from the size of
             the machine's, or of what the process has when the meter starts.
-        gpu_ids: Indices or UUIDs of the GPUs to count. None counts those that
-            ``CUDA_VISIBLE_DEVICES`` shows to this process, or all; ``()`` counts none.
+        gpu_ids: Indices, as nvidia-smi shows them, or UUIDs of the GPUs to count. None counts
+            those that the environment shows to this process (``CUDA_VISIBLE_DEVICES``, and
+            ROCm's), or all; ``()`` counts none. A slice of a GPU (MIG) counts as all of it.
     """
 
     sample_interval_s: float = 1.0

@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import green_optuna
 from green_optuna.carbon import Grid
 from green_optuna.energy import CodeCarbonMeter, MeterOptions, Sampler, sampler_for
-from green_optuna.energy.hardware import gpus_to_count, sources_of
+from green_optuna.energy.hardware import sources_of
 from green_optuna.energy.options import TrackingMode
 from green_optuna.energy.silent import tracker_arguments, tracking_mode
 from green_optuna.errors import MeterError, OptionError
@@ -303,34 +301,6 @@ def test_a_forked_child_measures_by_itself() -> None:
     assert measurement.shared
     whole_j = joules_from_kwh(measurement.energy.ram_kwh + energy_kwh["ram"])
     assert whole_j == pytest.approx(10.0 * measurement.duration_s, rel=0.02)
-
-
-@pytest.mark.parametrize(
-    ("visible", "counted"),
-    [
-        (None, None),
-        ("", []),
-        ("-1", []),
-        ("0", ["0"]),
-        ("0,1", ["0", "1"]),
-        (" 2 , 0 ", ["2", "0"]),
-        ("0,-1,1", ["0"]),
-        ("1,,2", ["1"]),
-        ("GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", ["GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"]),
-        ("GPU-8932f937,GPU-11", ["GPU-8932f937", "GPU-11"]),
-    ],
-)
-def test_the_gpus_that_cuda_shows_are_counted(
-    visible: str | None, counted: list[str] | None
-) -> None:
-    """CUDA_VISIBLE_DEVICES decides as it does for CUDA: an empty one shows none, not all."""
-    assert gpus_to_count(None, visible) == counted
-
-
-@given(st.lists(st.integers(0, 63) | st.just("GPU-1")), st.none() | st.text())
-def test_given_gpus_count_whatever_cuda_shows(ids: list[int | str], visible: str | None) -> None:
-    """What the user names is what is counted, none included."""
-    assert gpus_to_count(tuple(ids), visible) == ids
 
 
 @pytest.mark.parametrize("hardware", [None, (), [], "CPU", 3, [object()], [None, 1, "RAM"]])

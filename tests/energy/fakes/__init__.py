@@ -1,0 +1,1 @@
+"""Fake hardware, which CodeCarbon's own code reads: counters in files, and a GPU library."""
