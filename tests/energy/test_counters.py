@@ -1,0 +1,243 @@
+"""What hardware counters say is what is measured: joule for joule, through CodeCarbon's code."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from green_optuna.carbon import Grid
+from green_optuna.energy import CodeCarbonMeter, MeterOptions, Sampler
+from green_optuna.errors import MeterError, OptionError
+from green_optuna.units import joules_from_kwh
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .fakes.nvml import FakeNvml
+    from .fakes.rapl import FakeRapl
+
+OPTIONS = MeterOptions(cpu_power_w=100.0, ram_power_w=10.0)
+
+
+@pytest.fixture
+def meter() -> Iterator[CodeCarbonMeter]:
+    """Give a meter, not started yet, that is stopped in the end."""
+    meter = CodeCarbonMeter(OPTIONS)
+    yield meter
+    meter.stop()
+
+
+def used_j(meter: CodeCarbonMeter, use: Callable[[], None]) -> dict[str, float]:
+    """Read a meter before and after the hardware is used; give the difference in J."""
+    before = meter.read()
+    use()
+    time.sleep(meter.min_interval_s)
+    used = meter.read() - before
+    return {component: joules_from_kwh(kwh) for component, kwh in used.to_dict().items()}
+
+
+def test_a_counters_joules_are_the_energy(fake_rapl: FakeRapl, meter: CodeCarbonMeter) -> None:
+    """A package's counter that moves by 42 J is 42 J, called measured; started again, too."""
+    fake_rapl.add("0", "package-0")
+    for _ in range(2):
+        meter.start()
+        assert used_j(meter, lambda: fake_rapl.use("0", 42.0))["cpu"] == pytest.approx(42.0)
+        assert (meter.sources["cpu"].name, meter.sources["cpu"].measured) == ("RAPL", True)
+
+
+def test_a_window_has_joules_of_the_counter(fake_rapl: FakeRapl, meter: CodeCarbonMeter) -> None:
+    """A trial is charged what the counter moved by while it ran, and no more."""
+    fake_rapl.add("0", "package-0")
+    sampler = Sampler(meter)
+    window = sampler.open()
+    fake_rapl.use("0", 42.0)
+    measurement = sampler.close(window, Grid(carbon_intensity_g_per_kwh=50.0))
+    assert 0 < joules_from_kwh(measurement.energy.cpu_kwh) < 42.001
+    assert measurement.basis == "mixed"
+
+
+def test_sockets_add_up(fake_rapl: FakeRapl, meter: CodeCarbonMeter) -> None:
+    """Each package of a machine has a counter of its own: 10 J and 5 J are 15 J."""
+    fake_rapl.add("0", "package-0", joules=1000.0)
+    fake_rapl.add("1", "package-1", joules=5000.0)
+    meter.start()
+
+    def use() -> None:
+        fake_rapl.use("0", 10.0)
+        fake_rapl.use("1", 5.0)
+
+    assert used_j(meter, use)["cpu"] == pytest.approx(15.0)
+
+
+def test_no_joule_is_counted_in_two_domains(fake_rapl: FakeRapl, meter: CodeCarbonMeter) -> None:
+    """What a package's parts use is in the package's figure; the platform's holds the package's.
+
+    The memory's is in neither; CodeCarbon leaves it out, and its power is estimated.
+    """
+    fake_rapl.add("0", "package-0", joules=1000.0)
+    domains = {"0:0": "core", "0:1": "uncore", "0:2": "dram", "1": "psys"}
+    for joules, (domain, name) in enumerate(domains.items()):
+        fake_rapl.add(domain, name, joules=100.0 * joules)
+    meter.start()
+
+    def use() -> None:
+        for domain in ("0", *domains):
+            fake_rapl.use(domain, 10.0)
+
+    assert used_j(meter, use)["cpu"] == pytest.approx(10.0)
+
+
+def test_a_counter_that_wraps_around_goes_on(fake_rapl: FakeRapl, meter: CodeCarbonMeter) -> None:
+    """Counters begin anew every few minutes to hours: 3 J before the end and 7 J after are 10 J."""
+    fake_rapl.add("0", "package-0", joules=997.0, wraps_at_j=1000.0)
+    meter.start()
+    for _ in range(3):
+        assert used_j(meter, lambda: fake_rapl.use("0", 10.0))["cpu"] == pytest.approx(10.0)
+        fake_rapl.use("0", 490.0)
+        assert used_j(meter, lambda: fake_rapl.use("0", 490.0))["cpu"] == pytest.approx(980.0)
+
+
+def test_counters_that_mirror_one_another_count_once(
+    fake_rapl: FakeRapl, meter: CodeCarbonMeter
+) -> None:
+    """Processors of several dies may show one counter as several packages."""
+    for package in ("0", "1"):
+        fake_rapl.add(package, f"package-{package}", joules=1000.0)
+    meter.start()
+
+    def use() -> None:
+        for package in ("0", "1"):
+            fake_rapl.use(package, 10.0)
+
+    assert [used_j(meter, use)["cpu"] for _ in range(2)] == pytest.approx([10.0, 10.0])
+
+
+def test_counters_that_may_not_be_read_are_not_called_measured(
+    fake_rapl: FakeRapl, meter: CodeCarbonMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only root may read the counters, the energy is estimated, and said to be."""
+    fake_rapl.add("0", "package-0")
+    fake_rapl.deny(monkeypatch, "0")
+    meter.start()
+    assert not meter.sources["cpu"].measured
+    assert "100 W" in meter.sources["cpu"].name
+
+
+def test_a_package_that_disappears_makes_up_no_joule(
+    fake_rapl: FakeRapl, meter: CodeCarbonMeter
+) -> None:
+    """The other package is counted on; one that comes back is not counted from zero."""
+    fake_rapl.add("0", "package-0", joules=1000.0)
+    fake_rapl.add("1", "package-1", joules=5000.0)
+    meter.start()
+
+    def use() -> None:
+        fake_rapl.use("0", 10.0)
+
+    fake_rapl.hide("1")
+    assert used_j(meter, use)["cpu"] == pytest.approx(10.0)
+    fake_rapl.show("1")
+    assert used_j(meter, use)["cpu"] == pytest.approx(10.0)
+
+
+def use_both(nvml: FakeNvml) -> None:
+    """Have the first GPU use 30 J and the second 12 J."""
+    for gpu, joules in zip(nvml.gpus, (30.0, 12.0), strict=True):
+        gpu.use(joules)
+
+
+def test_gpus_add_up(fake_nvml: FakeNvml, meter: CodeCarbonMeter) -> None:
+    """30 J of one GPU and 12 J of another are 42 J, called measured."""
+    meter.start()
+    assert used_j(meter, lambda: use_both(fake_nvml))["gpu"] == pytest.approx(42.0)
+    assert (meter.sources["gpu"].name, meter.sources["gpu"].measured) == (
+        *("GPU energy counter", True),
+    )
+
+
+def test_a_process_pays_for_the_gpus_that_it_sees(
+    fake_nvml: FakeNvml, meter: CodeCarbonMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two, by number or UUID, or none: whichever meter of the process came before."""
+    for visible, expected_j in [
+        ("1", 12.0),
+        ("", 0.0),
+        ("0", 30.0),
+        ("-1", 0.0),
+        ("GPU-2222", 12.0),
+        ("0,0", 0.0),
+        ("1,0", 42.0),
+    ]:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        meter.start()
+        assert ("gpu" in meter.sources) == (expected_j > 0), visible
+        assert used_j(meter, lambda: use_both(fake_nvml))["gpu"] == pytest.approx(expected_j)
+
+
+@pytest.mark.parametrize("name", ["MIG-5ba1", "MIG-GPU-22222222-bbbb/7/0"])
+def test_a_slice_is_charged_for_its_whole_gpu_and_says_so(
+    fake_nvml: FakeNvml, meter: CodeCarbonMeter, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """There is no counter for less than a GPU."""
+    fake_nvml.gpus[1].slices = ["MIG-5ba1", "", "MIG-77fe"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", name)
+    meter.start()
+    assert used_j(meter, lambda: use_both(fake_nvml))["gpu"] == pytest.approx(12.0)
+    assert meter.sources["gpu"].name == "GPU energy counter, of all slices together"
+
+
+@pytest.mark.parametrize(
+    ("gpu_ids", "expected_j"),
+    [((1,), 12.0), (("GPU-1111",), 30.0), (("MIG-5ba1", "MIG-77fe"), 12.0), (("MIG-5", 0), 42.0)],
+)
+def test_given_gpus_are_counted_by_any_name(
+    fake_nvml: FakeNvml, gpu_ids: tuple[int | str, ...], expected_j: float
+) -> None:
+    """The user may give indices, UUIDs and slices, in place of what the environment shows."""
+    fake_nvml.gpus[1].slices = ["MIG-5ba1", "MIG-77fe"]
+    meter = CodeCarbonMeter(MeterOptions(gpu_ids=gpu_ids, ram_power_w=10.0))
+    meter.start()
+    assert used_j(meter, lambda: use_both(fake_nvml))["gpu"] == pytest.approx(expected_j)
+    meter.stop()
+
+
+@pytest.mark.parametrize("gpu_ids", [(2,), (0, "GPU-33"), ("GPU-",), ("MIG-5ba1",)])
+@pytest.mark.usefixtures("fake_nvml")
+def test_given_gpus_that_are_not_there_are_refused(gpu_ids: tuple[int | str, ...]) -> None:
+    """Nor are those whose name stands for several; the error says what was given."""
+    with pytest.raises(OptionError, match="gpu_ids is"):
+        CodeCarbonMeter(MeterOptions(gpu_ids=gpu_ids)).start()
+
+
+def test_a_gpu_without_a_counter_is_read_by_its_power(
+    fake_nvml: FakeNvml, meter: CodeCarbonMeter
+) -> None:
+    """GPUs older than Volta only tell their power: that is said, and is not nothing."""
+    for gpu in fake_nvml.gpus:
+        gpu.energy_mj = None
+    meter.start()
+    assert meter.sources["gpu"].name == "GPU power sensor"
+    assert used_j(meter, lambda: None)["gpu"] > 0
+
+
+def test_no_gpu_is_called_measured_where_none_is_found(
+    fake_nvml: FakeNvml, meter: CodeCarbonMeter
+) -> None:
+    """The login node of a cluster has nvidia-smi, and no GPU."""
+    fake_nvml.gpus.clear()
+    meter.start()
+    assert "gpu" not in meter.sources
+
+
+def test_a_lost_gpu_is_an_error_where_the_environment_names_it(
+    fake_nvml: FakeNvml, meter: CodeCarbonMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be told is not taken for no GPU."""
+    fake_nvml.gpus[0].lost = True
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(
+        MeterError, match=r"NVML does not tell which GPUs there are: .*gpu_ids=\(\)"
+    ):
+        meter.start()
