@@ -9,6 +9,7 @@ one number does; twenty numbers cost twenty times that.
 from __future__ import annotations
 
 import math
+import traceback
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,6 +35,8 @@ REPORTS_ATTRIBUTE = "green_optuna_reports"
 MAX_STORED_REPORTS = 200
 
 State = Literal["running", "complete", "pruned", "failed"]
+
+Kind = Literal["trial", "measurement"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,17 @@ def thin_reports(reports: Sequence[Report]) -> list[list[float | None]]:
 class TrialRecord:
     """All that is known of one trial: what the trackers get.
 
+    What was measured without a study comes in the same form, since it costs the same things. It
+    has no hyperparameters, quality or objectives, and is of the kind "measurement".
+
     Attributes:
-        study_name: The name of its study.
-        terms: The terms of its study.
-        number: Its number in the study.
+        study_name: The name of its study; of a measurement, its own.
+        terms: The terms of its study; of a measurement, with a key that it shares with those of
+            its name in its process.
+        number: Its number in the study; of a measurement, among those that share its key.
         state: "running" when it starts and while it runs, then how it ended.
         started_at: When it started, in s since the epoch.
+        kind: "trial", or "measurement" where there is no study.
         params: Its hyperparameters.
         run_ids: The run that each tracker opened for it, by the tracker's name.
         user_attrs: What the user's function attached to it.
@@ -96,6 +104,7 @@ class TrialRecord:
     terms: StudyTerms
     number: int
     started_at: float
+    kind: Kind = "trial"
     state: State = "running"
     params: Mapping[str, Any] = field(default_factory=dict)
     run_ids: Mapping[str, str] = field(default_factory=dict)
@@ -126,6 +135,11 @@ class TrialRecord:
         if self.measurement is not None:
             kept |= measurement_to_dict(self.measurement)
         return kept
+
+
+def in_one_line(error: BaseException) -> str:
+    """Name an exception and what it says, whatever its own ``__str__`` does."""
+    return " ".join("".join(traceback.format_exception_only(error)).split())
 
 
 def measurement_to_dict(measurement: Measurement) -> dict[str, Any]:

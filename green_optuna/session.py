@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import logging
 import os
 import platform
-import threading
 import time
-import traceback
 import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,7 +16,7 @@ import optuna
 from green_optuna.energy import sampler_for
 from green_optuna.errors import MeterError
 from green_optuna.folders import host_lock
-from green_optuna.record import REPORTS_ATTRIBUTE, TrialRecord
+from green_optuna.record import REPORTS_ATTRIBUTE, TrialRecord, in_one_line
 from green_optuna.terms import (
     ATTRIBUTE,
     VERSION,
@@ -27,10 +25,11 @@ from green_optuna.terms import (
     check_metric_names,
     read_terms,
 )
+from green_optuna.tracking.live import called_every
 from green_optuna.trial import GreenTrial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from green_optuna.energy import Measurement, Meter, MeterOptions, Window
     from green_optuna.outcome import Outcome
@@ -138,7 +137,8 @@ class TrialRun:
         """
         with self._session.log.activated(self._record):
             window = self._window = self._session.sampler.open()
-            with self._flushing(window):
+            flush = functools.partial(self._flush, window)
+            with called_every(self._session.log.flush_interval_s, flush):
                 try:
                     returned = function(self.trial)
                 except BaseException:
@@ -174,7 +174,7 @@ class TrialRun:
             record = replace(
                 self._current(),
                 state="pruned" if pruned else "failed",
-                error=None if pruned else _in_one_line(error),
+                error=None if pruned else in_one_line(error),
             )
             try:
                 self._keep(record)
@@ -227,50 +227,24 @@ class TrialRun:
             live_flushes=self._flushes,
         )
 
-    @contextlib.contextmanager
-    def _flushing(self, window: Window) -> Iterator[None]:
-        """Pass the trial on while it runs, from a thread that only a long trial starts to use."""
-        interval_s = self._session.log.flush_interval_s
-        if interval_s is None:
-            yield
-            return
-        ended = threading.Event()
-        thread = threading.Thread(
-            target=self._flush_until,
-            args=(window, ended, interval_s),
-            name="green_optuna-flush",
-            daemon=True,
-        )
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
-
-    def _flush_until(self, window: Window, ended: threading.Event, interval_s: float) -> None:
+    def _flush(self, window: Window) -> None:
+        """Pass on what is known of the trial while it runs."""
         session = self._session
-        while not ended.wait(min(interval_s, threading.TIMEOUT_MAX)):
-            try:
-                so_far = session.sampler.so_far(window, session.terms.grid)
-                current = self._current()
-            except Exception:
-                # No reading now, or the user's thread is adding a parameter: the next time.
-                continue
-            self._flushes += 1
-            session.log.progress(
-                replace(
-                    current,
-                    measurement=so_far,
-                    started_at=window.started_at,
-                    live_flushes=self._flushes,
-                )
+        try:
+            so_far = session.sampler.so_far(window, session.terms.grid)
+            current = self._current()
+        except Exception:
+            # No reading now, or the user's thread is adding a parameter: the next time.
+            return
+        self._flushes += 1
+        session.log.progress(
+            replace(
+                current,
+                measurement=so_far,
+                started_at=window.started_at,
+                live_flushes=self._flushes,
             )
-
-
-def _in_one_line(error: BaseException) -> str:
-    """Name an exception and what it says, whatever its own ``__str__`` does."""
-    return " ".join("".join(traceback.format_exception_only(error)).split())
+        )
 
 
 def _settle_terms(study: optuna.Study, terms: StudyTerms) -> StudyTerms:

@@ -1,4 +1,4 @@
-"""The MLflow tracker: one run a trial, under one run for its study.
+"""The MLflow tracker: one run a trial, under one run for its study; one run a measurement.
 
 Only MLflow's client is used, with explicit run ids: its fluent functions keep a stack of runs
 a thread, and mix up trials that run side by side.
@@ -110,7 +110,7 @@ class MLflowTracker(Tracker):
         return secrets_of(uri) if uri else ()
 
     def start_trial(self, trial: TrialRecord) -> str:
-        """Open the trial's run, under its study's run.
+        """Open the trial's run, under its study's run; a measurement's stands alone.
 
         Raises:
             TrackerError: The store is not there, or the experiment was deleted.
@@ -208,8 +208,10 @@ class MLflowTracker(Tracker):
 
     def _open_run(self, trial: TrialRecord) -> str:
         with self._connected() as store:
-            parent = store.study_run(trial.study_name, trial.terms.key)
-            tags = {"mlflow.parentRunId": parent, **schema.start_tags(trial)}
+            tags = schema.start_tags(trial)
+            if trial.kind == "trial":
+                parent = store.study_run(trial.study_name, trial.terms.key)
+                tags["mlflow.parentRunId"] = parent
             run = store.create_run(schema.run_name(trial), tags, started_at=trial.started_at)
         run_id = str(run.info.run_id)
         self._open_runs[run_id] = _OpenRun(run, store.uri)

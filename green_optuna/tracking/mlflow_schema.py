@@ -71,8 +71,13 @@ class Point:
 
 
 def run_name(trial: TrialRecord) -> str:
-    """Name a trial's run: ``trial-0007``."""
-    return f"trial-{trial.number:04d}"
+    """Name a trial's run, ``trial-0007``, or a measurement's: its name.
+
+    From the second of its name in a process on, a measurement's number follows: ``evaluate-0001``.
+    """
+    if trial.kind == "trial":
+        return f"trial-{trial.number:04d}"
+    return f"{trial.study_name}-{trial.number:04d}" if trial.number else trial.study_name
 
 
 def key_for(name: str) -> str:
@@ -113,12 +118,12 @@ def params(trial: TrialRecord) -> dict[str, str]:
 
 
 def start_tags(trial: TrialRecord) -> dict[str, str]:
-    """Say which trial of which study a run is."""
-    return {
-        STUDY_KEY_TAG: trial.terms.key,
-        ROLE_TAG: "trial",
-        "green_optuna.trial": str(trial.number),
-    }
+    """Say which trial of which study a run is, or which measurement."""
+    said = {STUDY_KEY_TAG: trial.terms.key, ROLE_TAG: trial.kind}
+    said[f"green_optuna.{trial.kind}"] = str(trial.number)
+    if trial.kind == "measurement":
+        said["green_optuna.name"] = shorten(trial.study_name, MAX_TAG)
+    return said
 
 
 def tags(trial: TrialRecord) -> dict[str, str]:

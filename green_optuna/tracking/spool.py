@@ -58,6 +58,7 @@ def keep(tracker_name: str, trial: TrialRecord, *, secrets: Iterable[str] = ()) 
 def record_to_dict(trial: TrialRecord) -> dict[str, Any]:
     """Give all of a record as JSON keeps it: what Optuna's storage keeps, and the trace."""
     kept: dict[str, Any] = {
+        "kind": trial.kind,
         "study_name": trial.study_name,
         "terms": trial.terms.to_dict(),
         "number": trial.number,

@@ -45,7 +45,7 @@ class StudyLog:
         ended: Whether it has passed on its last.
 
     Args:
-        study: The study.
+        study: The study; None for measurements without one, which have no front and no end.
         terms: Its terms.
         trackers: Who is told.
         front_interval_s: The least time between two fronts, in s.
@@ -56,7 +56,7 @@ class StudyLog:
 
     def __init__(
         self,
-        study: optuna.Study,
+        study: optuna.Study | None,
         terms: StudyTerms,
         trackers: Sequence[Tracker],
         *,
@@ -72,7 +72,8 @@ class StudyLog:
         self._terms = terms
         self._trackers = tuple(trackers)
         self._study: optuna.Study | None = None
-        self.follow(study)
+        if study is not None:
+            self.follow(study)
         self._warned: set[str] = set()
         self._lock = threading.Lock()
         self._front_interval_s = front_interval_s
@@ -80,7 +81,7 @@ class StudyLog:
         self._front: tuple[int, ...] = ()
         self._any_trial = False
         self._pid = os.getpid()
-        if self._trackers:
+        if study is not None and self._trackers:
             atexit.register(self.end)
             # A process of multiprocessing's that was forked leaves without atexit.
             self._finalizer = multiprocessing.util.Finalize(None, self.end, exitpriority=0)
@@ -207,7 +208,7 @@ class StudyLog:
         # Logged rather than warned: where warnings are errors, this would cost the trial.
         said = f"{tracker!r} failed and will not be mentioned again ({type(error).__name__})"
         _logger.warning(
-            "%s: %s The trials go on, and the records that it does not take are kept in %s.",
+            "%s: %s The work goes on, and the records that it does not take are kept in %s.",
             _shown(tracker, said),
             _shown(tracker, _sentence(str(error))),
             self._spool_path(),

@@ -36,6 +36,7 @@ def test_a_record_is_kept_with_its_whole_trace(tmp_path: Path) -> None:
     """One line holds the tracker, the trial and every point of its trace, exactly."""
     measurement = make_measurement([0.1, 0.2, 0.30000000000000004], cpu_w=[1.0, 2.0, 3.0])
     record = make_record(
+        kind="measurement",
         state="complete",
         params={"lr": 0.1, "kind": "größe"},
         run_ids={"mlflow": "abc"},
@@ -52,7 +53,7 @@ def test_a_record_is_kept_with_its_whole_trace(tmp_path: Path) -> None:
     assert line["tracker"] == "mlflow"
     assert go.StudyTerms.from_dict(trial["terms"]) == TERMS
     assert trial["terms"]["key"] == TERMS.key
-    said = ("study_name", "number", "state", "started_at", "live_flushes", "error")
+    said = ("kind", "study_name", "number", "state", "started_at", "live_flushes", "error")
     assert {name: trial[name] for name in said} == {name: getattr(record, name) for name in said}
     assert trial["params"] == record.params
     assert trial["run_ids"] == record.run_ids
