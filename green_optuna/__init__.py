@@ -31,6 +31,8 @@ from green_optuna.errors import (
     TrackerError,
 )
 from green_optuna.front import ParetoFront, Selection, pareto_front
+from green_optuna.measure import MeasuredFunction, measure
+from green_optuna.measured import MeasuredRun
 from green_optuna.models import ParameterCount, count_parameters
 from green_optuna.objective import GreenObjective, ObjectiveOptions, green_objective
 from green_optuna.quality import QualityBounds
@@ -55,6 +57,8 @@ __all__ = [
     "GridError",
     "Knee",
     "MLflowTracker",
+    "MeasuredFunction",
+    "MeasuredRun",
     "Measurement",
     "MemoryTracker",
     "Meter",
@@ -90,5 +94,6 @@ __all__ = [
     "green_objective",
     "load_study",
     "log_front",
+    "measure",
     "pareto_front",
 ]

@@ -37,6 +37,7 @@ LAYERS = (
     "figures",
     "front",
     "tracking",
+    "measured",
     "measure",
     "forecast",
     "pruning",
