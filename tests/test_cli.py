@@ -650,7 +650,7 @@ def test_help_loads_nothing_that_only_a_run_needs() -> None:
     code = f"""
 import sys
 from green_optuna.cli import main
-for name in ([], ["run"], ["front"], ["select"]):
+for name in ([], ["run"], ["front"], ["select"], ["measure"]):
     assert main([*name, "--help"]) == 0
 print("loaded:", *({set(heavy)!r} & sys.modules.keys()), file=sys.stderr)
 """
@@ -682,5 +682,5 @@ def test_without_a_command_the_help_is_shown(command: Command) -> None:
     """All that there is, on one page."""
     shown = command()
     assert shown.code == 2
-    for name in ("run", "front", "select"):
+    for name in ("run", "front", "select", "measure"):
         assert name in shown.out

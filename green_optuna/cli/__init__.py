@@ -1,8 +1,8 @@
-"""The command line: ``green-optuna run``, ``front`` and ``select``.
+"""The command line: ``green-optuna run``, ``front``, ``select`` and ``measure``.
 
 What is asked for goes to standard output; progress, logs and errors go to standard error.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no model meets the caps, 4 this host cannot
-measure, 130 stopped with Ctrl-C.
+measure, 130 stopped with Ctrl-C. ``measure`` ends with its program's.
 """
 
 from __future__ import annotations
@@ -179,6 +179,64 @@ def select(
     )
     with rule_options(flag):
         show_selection(study, storage, config.make(spell=flag), output=output)
+
+
+@app.command(
+    # From the program's name on, all that follows is its own.
+    context_settings={"allow_interspersed_args": False},
+    epilog="Exit codes: the program's own; 127 if it is not found, 126 if it cannot be executed, "
+    "2 wrong usage, 4 this host cannot measure.",
+)
+def measure(
+    *,
+    command: Annotated[
+        list[str],
+        typer.Argument(metavar="COMMAND", help="The program and its arguments, after -- or not."),
+    ],
+    country: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE",
+            help="Where the electricity comes from, such as FRA; what GREEN_OPTUNA_COUNTRY or "
+            "GREEN_OPTUNA_CARBON_INTENSITY_G_PER_KWH says unless given.",
+        ),
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="A state, province or bidding zone.")] = None,
+    carbon_intensity: Annotated[
+        float | None, typer.Option(metavar="G_PER_KWH", help="Or its carbon intensity, in g/kWh.")
+    ] = None,
+    pue: Annotated[
+        float | None, typer.Option(help="The building's power usage effectiveness; 1 unless given.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write all of it as .json, or the trace as .csv."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What to call it; as the program unless given.")
+    ] = None,
+    mlflow: Annotated[bool, typer.Option("--mlflow", help="Also log it to MLflow.")] = False,
+    tracking_uri: Annotated[
+        str | None, typer.Option(metavar="URI", help="--mlflow: MLflow's store.")
+    ] = None,
+    experiment: Annotated[str | None, typer.Option(help="--mlflow: the experiment.")] = None,
+) -> None:
+    """Run any program and say on standard error what it cost.
+
+    Children that the program waits for count with it.
+    """
+    from green_optuna.cli.measure import make_grid, measure_program
+    from green_optuna.tracking import MLflowTracker
+
+    if not mlflow and (tracking_uri or experiment):
+        raise OptionError("--tracking-uri and --experiment go with --mlflow: give that as well.")
+    # The program logs to MLflow on its own, where it does.
+    tracker = MLflowTracker(tracking_uri, experiment, activate=False)
+    grid = make_grid(country=country, region=region, intensity=carbon_intensity, pue=pue)
+    code = measure_program(
+        command, grid=grid, output=output, name=name, trackers=(tracker,) if mlflow else ()
+    )
+    raise typer.Exit(code)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

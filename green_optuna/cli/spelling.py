@@ -55,3 +55,18 @@ def grid_keys() -> Iterator[None]:
     except GridError as error:
         said = str(error).replace(OWN_FIGURE, "carbon_intensity_g_per_kwh=NUMBER")
         raise GridError(_GRID_OPTION.sub(r"grid.\g<0>", said)) from error
+
+
+@contextlib.contextmanager
+def grid_flags() -> Iterator[None]:
+    """Name the options of a grid in its errors as the flags of ``measure``."""
+    try:
+        yield
+    except GridError as error:
+        said = str(error).replace(OWN_FIGURE, "--carbon-intensity NUMBER")
+        raise GridError(_GRID_OPTION.sub(_grid_flag, said)) from error
+
+
+def _grid_flag(found: re.Match[str]) -> str:
+    name = "carbon-intensity" if found[0] == "carbon_intensity_g_per_kwh" else found[0]
+    return f"--{name}"
