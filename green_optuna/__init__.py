@@ -29,8 +29,10 @@ from green_optuna.errors import (
     StudyError,
     TermsError,
     TrackerError,
+    TrialTimeoutError,
 )
 from green_optuna.front import ParetoFront, Selection, pareto_front
+from green_optuna.intervals import Interval
 from green_optuna.measure import MeasuredFunction, measure
 from green_optuna.measured import MeasuredRun
 from green_optuna.models import ParameterCount, count_parameters
@@ -38,6 +40,7 @@ from green_optuna.objective import GreenObjective, ObjectiveOptions, green_objec
 from green_optuna.quality import QualityBounds
 from green_optuna.record import Report, TrialRecord
 from green_optuna.rules import BestQuality, Knee, MinCO2e, Rule, Tolerance
+from green_optuna.runs import RunRecord
 from green_optuna.study import create_study, load_study
 from green_optuna.terms import StudyTerms
 from green_optuna.tracking import MemoryTracker, MLflowTracker, Tracker, log_front
@@ -55,6 +58,7 @@ __all__ = [
     "GreenTrial",
     "Grid",
     "GridError",
+    "Interval",
     "Knee",
     "MLflowTracker",
     "MeasuredFunction",
@@ -78,6 +82,7 @@ __all__ = [
     "ReplayMeter",
     "Report",
     "Rule",
+    "RunRecord",
     "Selection",
     "Source",
     "StudyError",
@@ -88,6 +93,7 @@ __all__ = [
     "Tracker",
     "TrackerError",
     "TrialRecord",
+    "TrialTimeoutError",
     "__version__",
     "count_parameters",
     "create_study",

@@ -16,6 +16,9 @@
     ├── NoModelMeetsCapsError (ValueError)   a selection rule whose caps no trial meets
     ├── MeterError (RuntimeError)            a meter that delivered no reading
     └── TrackerError (RuntimeError)          a tracker that could not be used at all
+
+    BaseException
+    └── TrialTimeoutError                    inside the user's function only: its time is up
 """
 
 
@@ -73,3 +76,15 @@ class MeterError(GreenOptunaError, RuntimeError):
 
 class TrackerError(GreenOptunaError, RuntimeError):
     """A tracker cannot be used at all, for a reason that only the user can mend."""
+
+
+class TrialTimeoutError(BaseException):
+    """The time that ``timeout_s`` gives a trial is up; raised inside the user's function.
+
+    Nobody else sees it: the trial fails, and the study goes on. Like ``KeyboardInterrupt`` it is
+    no ``Exception``, so that a training loop that forgives errors by ``except Exception`` does
+    not run on for ever. A function may catch it by name to return what it has so far.
+    """
+
+    def __init__(self, message: str = "The time that timeout_s gives the trial is up.") -> None:
+        super().__init__(message)

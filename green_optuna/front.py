@@ -12,7 +12,7 @@ from green_optuna import pareto
 from green_optuna.errors import EmptyStudyError, OptionError
 from green_optuna.figures import front_figure
 from green_optuna.folders import write_atomically
-from green_optuna.record import Candidates, measurement_of, read_candidates
+from green_optuna.record import Candidates, measurement_of, read_candidates, trial_intervals
 from green_optuna.rules import Rule, Tolerance, rule_by_name
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import describe_quantity
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from green_optuna.energy import Measurement
+    from green_optuna.intervals import Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +68,17 @@ class Selection:
 
     @property
     def energy_kwh(self) -> float | None:
-        """The trial's energy in kWh, or None where it was not measured."""
+        """Energy in kWh, the mean over the trial's runs, or None where it was not measured."""
         measurement = self.measurement
-        return None if measurement is None else measurement.energy_kwh
+        return None if measurement is None else measurement.energy_per_run_kwh
+
+    @property
+    def intervals(self) -> dict[str, Interval | None]:
+        """The 95 % confidence interval of each objective, by name.
+
+        None where the trial's function ran once, and for the number of parameters.
+        """
+        return trial_intervals(self.trial, tuple(self.objectives))
 
     @property
     def run_ids(self) -> dict[str, str]:
@@ -90,6 +99,9 @@ class Selection:
             "rule": self.rule.name,
             "rule_description": self.rule.describe(),
             "objectives": {name: _finite_or_none(value) for name, value in self.objectives.items()},
+            "intervals": {
+                name: None if one is None else one.to_dict() for name, one in self.intervals.items()
+            },
             "quality": self.quality,
             "energy_kwh": self.energy_kwh,
             "basis": None if measurement is None else measurement.basis,
@@ -182,6 +194,9 @@ class ParetoFront:
         Returns:
             Columns ``trial``, ``on_front``, one for each objective, ``quality``,
             ``energy_kwh``, ``duration_s``, ``basis``, then ``param_...``; sorted by trial.
+            Where functions ran several times in a trial, energy and duration are means over the
+            runs, and ``..._low`` and ``..._high`` of an objective, which stand before the
+            hyperparameters, are the ends of its 95 % confidence interval.
         """
         import pandas as pd
 
@@ -200,7 +215,13 @@ class ParetoFront:
         ]
         records = [self._record(row, on_front=row in front) for row in rows]
         params = sorted({key for record in records for key in record if key.startswith("param_")})
-        return [*fixed, *measured, *params], records
+        ends = [
+            f"{name}_{end}"
+            for name in self.objectives
+            for end in ("low", "high")
+            if any(f"{name}_{end}" in record for record in records)
+        ]
+        return [*fixed, *measured, *ends, *params], records
 
     def _record(self, row: int, *, on_front: bool) -> dict[str, Any]:
         trial = self.candidates.trials[row]
@@ -211,10 +232,13 @@ class ParetoFront:
             "quality": trial.user_attrs.get(ATTRIBUTE, {}).get("quality"),
         }
         if measurement is not None:
-            record["energy_kwh"] = measurement.energy_kwh
-            record["duration_s"] = measurement.duration_s
+            record["energy_kwh"] = measurement.energy_per_run_kwh
+            record["duration_s"] = measurement.duration_per_run_s
             record["basis"] = measurement.basis
         record |= self._values(row)
+        for name, interval in trial_intervals(trial, self.objectives).items():
+            if interval is not None:
+                record |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
         return record | {f"param_{name}": value for name, value in trial.params.items()}
 
     def _values(self, row: int) -> dict[str, float]:

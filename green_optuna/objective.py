@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import math
 import operator
 import os
 import pickle
@@ -16,11 +17,13 @@ from weakref import WeakKeyDictionary
 import optuna
 
 from green_optuna.carbon import Grid, resolve_grid
+from green_optuna.deadline import shielded
 from green_optuna.energy import Meter, MeterOptions
 from green_optuna.errors import ObjectiveError, OptionError
 from green_optuna.locks import ProcessLock
-from green_optuna.outcome import as_count, read_outcome
+from green_optuna.outcome import as_count, make_outcome, read_result
 from green_optuna.quality import QualityBounds
+from green_optuna.repeats import checked_repeats, checked_timeout
 from green_optuna.session import Session, TrialRun
 from green_optuna.terms import DEFAULT_OBJECTIVES, StudyTerms, check_objectives
 from green_optuna.tracking import MLflowTracker, StudyLog
@@ -28,7 +31,7 @@ from green_optuna.tracking import MLflowTracker, StudyLog
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from green_optuna.outcome import NParams
+    from green_optuna.outcome import NParams, Result
     from green_optuna.tracking import Tracker
     from green_optuna.trial import GreenTrial
 
@@ -48,6 +51,9 @@ class ObjectiveOptions:
         objectives: What the objective returns, in order.
         quality_bounds: How a quality becomes a loss.
         n_params: A count, a function that gives one, or which of the model's parameters count.
+        repeats: How often the function runs in each trial.
+        timeout_s: How long a trial may take, all its runs together, in s; None for as long as
+            it takes.
     """
 
     grid: Grid | None = None
@@ -56,13 +62,17 @@ class ObjectiveOptions:
     objectives: tuple[str, ...] = DEFAULT_OBJECTIVES
     quality_bounds: QualityBounds = field(default_factory=QualityBounds)
     n_params: NParams = "total"
+    repeats: int = 1
+    timeout_s: float | None = None
 
     def __post_init__(self) -> None:
-        """Check the count, which no other object checks.
+        """Check the numbers, which no other object checks.
 
         Raises:
-            OptionError: ``n_params`` is none of what it can be.
+            OptionError: ``n_params``, ``repeats`` or ``timeout_s`` is none of what it can be.
         """
+        object.__setattr__(self, "repeats", checked_repeats(self.repeats))
+        object.__setattr__(self, "timeout_s", checked_timeout(self.timeout_s))
         given: object = self.n_params
         count = as_count(given)
         if count is not None:
@@ -117,7 +127,8 @@ class GreenObjective:
             kwargs: What else the function takes.
 
         Returns:
-            The objectives, in the order of ``options.objectives``.
+            The objectives, in the order of ``options.objectives``; NaN for each of them where
+            the trial's time was up, of which Optuna makes a failed trial.
 
         Raises:
             ObjectiveError: What the function returned cannot be made into objectives.
@@ -126,7 +137,6 @@ class GreenObjective:
             MeterError: The energy could not be measured.
         """
         trial = _find_trial((*args, *kwargs.values()))
-        run = TrialRun(self._session(trial), trial)
 
         def measured(green: GreenTrial) -> object:
             return self.function(
@@ -134,23 +144,45 @@ class GreenObjective:
                 **{name: green if given is trial else given for name, given in kwargs.items()},
             )
 
+        # Where this trial runs in the function of another one, whose time may be up meanwhile.
+        with shielded():
+            return self._measure(trial, measured)
+
+    def _measure(
+        self, trial: optuna.Trial, measured: Callable[[GreenTrial], object]
+    ) -> tuple[float, ...]:
+        options = self.options
+        run = TrialRun(
+            self._session(trial),
+            trial,
+            read=self._read,
+            repeats=options.repeats,
+            timeout_s=options.timeout_s,
+        )
         # All of a trial: Ctrl-C may come at any point, and no run shall stay open.
         try:
             run.begin()
-            returned = run.call(measured)
-            outcome = read_outcome(
-                returned,
-                trial=run.trial,
-                measurement=run.measurement,
-                objectives=self.options.objectives,
-                bounds=self.options.quality_bounds,
-                n_params=self.options.n_params,
+            results = run.call(measured)
+            outcome = make_outcome(
+                results, measurement=run.measurement, objectives=options.objectives
             )
             run.complete(outcome)
         except BaseException as error:
             run.end_after(error)
+            if run.timed_out:
+                # The one ending that Optuna takes for a failure and that ends no study.
+                return (math.nan,) * len(options.objectives)
             raise
         return tuple(outcome.objectives.values())
+
+    def _read(self, returned: object, trial: GreenTrial) -> Result:
+        return read_result(
+            returned,
+            trial=trial,
+            bounds=self.options.quality_bounds,
+            n_params=self.options.n_params,
+            wanted="n_params" in self.options.objectives,
+        )
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Pickle by name where that leads back here, else by value."""
@@ -211,6 +243,8 @@ def green_objective(
     objectives: Sequence[str] = DEFAULT_OBJECTIVES,
     quality_bounds: tuple[float, float] | QualityBounds = (0.0, 1.0),
     n_params: NParams = "total",
+    repeats: int = 1,
+    timeout_s: float | None = None,
 ) -> Callable[[Callable[..., object]], GreenObjective]: ...
 def green_objective(
     function: Callable[..., object] | None = None,
@@ -223,6 +257,8 @@ def green_objective(
     objectives: Sequence[str] = DEFAULT_OBJECTIVES,
     quality_bounds: tuple[float, float] | QualityBounds = (0.0, 1.0),
     n_params: NParams = "total",
+    repeats: int = 1,
+    timeout_s: float | None = None,
 ) -> GreenObjective | Callable[[Callable[..., object]], GreenObjective]:
     """Decorate an Optuna objective: it returns ``(1 - quality, CO2e in kg, parameters)``.
 
@@ -246,6 +282,18 @@ def green_objective(
             ``1 - quality``. A worst above the best means that lower is better.
         n_params: The number of parameters, or a function of the trial that gives it; or which
             of the model's parameters count, "total" or "trainable".
+        repeats: How often the function runs in each trial, with the same parameters; the
+            objectives are then the means over the runs, with their intervals. The runs differ
+            by nothing but the function's own randomness: with one fixed seed they are the same
+            run again. ``trial.run`` says which run it is, from 0, to seed with. All runs'
+            energy is counted; only the first one's reports do, and only it is pruned.
+        timeout_s: How long a trial may take, all its runs together, in s; None or infinity for
+            as long as it takes. When it is over, :class:`TrialTimeoutError` is raised in the
+            function, and again each second until it ends; what waits in C (a subprocess, a GPU)
+            ends first. The trial has failed then, with its energy counted, and the study goes
+            on: the objectives are NaN, which ``study.optimize`` and ``study.tell`` take for a
+            failure (the latter with a warning). A function that catches the error and returns
+            has completed its trial.
 
     Returns:
         The decorated objective, for ``study.optimize`` or for calls of your own.
@@ -269,6 +317,8 @@ def green_objective(
         objectives=check_objectives(objectives),
         quality_bounds=QualityBounds.of(quality_bounds),
         n_params=n_params,
+        repeats=repeats,
+        timeout_s=timeout_s,
     )
     if function is None:
         return lambda decorated: _decorate(decorated, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import statistics
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeAlias
@@ -23,11 +24,28 @@ NParams: TypeAlias = "int | Callable[[GreenTrial], int] | Literal['total', 'trai
 
 
 @dataclass(frozen=True, slots=True)
+class Result:
+    """What one run of the user's function came to.
+
+    Attributes:
+        quality: The quality that it returned.
+        loss: That quality's loss.
+        n_params: The number of parameters that counts, if one does.
+        parameters: The parameters of its model, where it was a model that was counted.
+    """
+
+    quality: float
+    loss: float
+    n_params: int | None
+    parameters: ParameterCount | None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a completed trial came to.
 
     Attributes:
-        quality: The quality that the user's function returned.
+        quality: The quality that the user's function returned, the mean over its runs.
         n_params: The number of parameters that counts, if one does.
         parameters: The parameters of its model, where it was a model that was counted.
         objectives: The values that go to Optuna, by name, in the study's order.
@@ -39,24 +57,22 @@ class Outcome:
     objectives: dict[str, float]
 
 
-def read_outcome(
+def read_result(
     returned: object,
     *,
     trial: GreenTrial,
-    measurement: Measurement,
-    objectives: Sequence[str],
     bounds: QualityBounds,
     n_params: NParams,
-) -> Outcome:
-    """Make objectives of what the user's function returned and of what was measured.
+    wanted: bool,
+) -> Result:
+    """Read what the user's function returned.
 
     Args:
         returned: ``(quality, model)``, ``(quality, n_params)``, or the quality alone.
         trial: The trial, which may have been told of a model.
-        measurement: What the trial cost.
-        objectives: The names of the objectives, in order.
         bounds: How a quality becomes a loss.
         n_params: What the decorator was told of the number of parameters.
+        wanted: Whether the number of parameters is an objective.
 
     Raises:
         ObjectiveError: That cannot be done.
@@ -64,21 +80,44 @@ def read_outcome(
     quality, model = _split(returned)
     loss = bounds.loss(quality)
     count, parameters = _size(
-        trial.watched if model is None else model,
-        trial=trial,
-        n_params=n_params,
-        wanted="n_params" in objectives,
+        trial.watched if model is None else model, trial=trial, n_params=n_params, wanted=wanted
     )
+    return Result(bounds.returned(quality), loss, count, parameters)
+
+
+def make_outcome(
+    results: Sequence[Result], *, measurement: Measurement, objectives: Sequence[str]
+) -> Outcome:
+    """Make objectives of what the runs of a trial came to: each is the mean over the runs.
+
+    Args:
+        results: What each run came to.
+        measurement: What all of them cost.
+        objectives: The names of the objectives, in order.
+
+    Raises:
+        ModelError: The runs differ in the number of parameters, which is an objective.
+    """
+    counts = {result.n_params for result in results}
+    if len(counts) > 1 and "n_params" in objectives:
+        raise ModelError(
+            f"The runs of the trial have {[result.n_params for result in results]} parameters: "
+            "with the same hyperparameters, each run must build a model of the same size."
+        )
+    # Exact, so that the mean of equal losses is that loss.
     values = {
-        "quality_loss": loss,
-        "co2e_kg": measurement.co2e_kg,
-        "energy_kwh": measurement.energy_kwh,
-        "duration_s": measurement.duration_s,
+        "quality_loss": statistics.mean(result.loss for result in results),
+        "co2e_kg": measurement.co2e_per_run_kg,
+        "energy_kwh": measurement.energy_per_run_kwh,
+        "duration_s": measurement.duration_per_run_s,
     }
+    count, parameters = results[-1].n_params, results[-1].parameters
+    if len(counts) > 1:
+        count = parameters = None
     if count is not None:
         values["n_params"] = count
     return Outcome(
-        quality=bounds.returned(quality),
+        quality=statistics.mean(result.quality for result in results),
         n_params=count,
         parameters=parameters,
         objectives={name: values[name] for name in objectives},

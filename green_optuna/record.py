@@ -20,6 +20,7 @@ from green_optuna.carbon import Grid
 from green_optuna.energy import ComponentEnergy, Measurement, Source
 from green_optuna.errors import OptionError, StudyError
 from green_optuna.models import ParameterCount
+from green_optuna.runs import RunRecord, intervals_of, runs_from_lists, runs_to_lists
 from green_optuna.terms import ATTRIBUTE, VERSION, StudyTerms, check_directions, read_terms
 
 if TYPE_CHECKING:
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
+    from green_optuna.intervals import Interval
+
 REPORTS_ATTRIBUTE = "green_optuna_reports"
+
+# Under this name stands what each run came to, in the dict that is kept of a trial.
+EACH_RUN = "each_run"
 
 # Beyond this many reports, what the storage keeps of a trial is thinned.
 MAX_STORED_REPORTS = 200
@@ -94,6 +100,7 @@ class TrialRecord:
         n_params: The number of parameters that counts.
         parameters: The parameters of its model, where it was a model that was counted.
         objectives: The values that went to Optuna, by name; empty unless complete.
+        runs: What each run of its function came to, where it was to run several times.
         reports: What it reported.
         error: The exception that ended it, in one line; None unless it failed.
         live_flushes: How often trackers were told of it while it ran. What that took is part
@@ -114,9 +121,15 @@ class TrialRecord:
     n_params: int | None = None
     parameters: ParameterCount | None = None
     objectives: Mapping[str, float] = field(default_factory=dict)
+    runs: tuple[RunRecord, ...] = ()
     reports: tuple[Report, ...] = ()
     error: str | None = None
     live_flushes: int = 0
+
+    @property
+    def intervals(self) -> dict[str, Interval | None]:
+        """The confidence interval of each objective, None where its function ran once."""
+        return intervals_of(self.runs, self.terms.grid, tuple(self.objectives))
 
     def attribute(self) -> dict[str, Any]:
         """Give what Optuna's storage keeps of the trial when it has ended, as one dict."""
@@ -134,6 +147,8 @@ class TrialRecord:
             kept["n_trainable_params"] = self.parameters.trainable
         if self.measurement is not None:
             kept |= measurement_to_dict(self.measurement)
+        if self.runs:
+            kept[EACH_RUN] = runs_to_lists(self.runs)
         return kept
 
 
@@ -179,6 +194,17 @@ def measurement_of(trial: FrozenTrial) -> Measurement | None:
     """Give what a trial cost, as its study keeps it, or None where nothing was kept."""
     kept = trial.user_attrs.get(ATTRIBUTE)
     return measurement_from_dict(kept) if kept and "energy_kwh" in kept else None
+
+
+def trial_intervals(trial: FrozenTrial, objectives: Sequence[str]) -> dict[str, Interval | None]:
+    """Give the confidence interval of each objective of a completed trial, as its runs tell.
+
+    None stands where the function ran once, or nothing was kept of its runs.
+    """
+    kept = trial.user_attrs.get(ATTRIBUTE, {})
+    if EACH_RUN not in kept:
+        return dict.fromkeys(objectives)
+    return intervals_of(runs_from_lists(kept[EACH_RUN]), Grid.from_dict(kept["grid"]), objectives)
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # arrays have no one truth value to compare by

@@ -17,6 +17,7 @@ from green_optuna.energy import sampler_for
 from green_optuna.errors import MeterError
 from green_optuna.folders import host_lock
 from green_optuna.record import REPORTS_ATTRIBUTE, TrialRecord, in_one_line
+from green_optuna.repeats import Repeats
 from green_optuna.terms import (
     ATTRIBUTE,
     VERSION,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from green_optuna.energy import Measurement, Meter, MeterOptions, Window
-    from green_optuna.outcome import Outcome
+    from green_optuna.outcome import Outcome, Result
     from green_optuna.tracking import StudyLog
 
 _logger = logging.getLogger("green_optuna")
@@ -85,14 +86,28 @@ class TrialRun:
     Args:
         session: Of the trial's study.
         trial: The trial that Optuna made.
+        read: Reads what the user's function returned.
+        repeats: How often the function runs.
+        timeout_s: The time that all runs have together, in s; None for as long as they take.
     """
 
-    def __init__(self, session: Session, trial: optuna.Trial) -> None:
+    def __init__(
+        self,
+        session: Session,
+        trial: optuna.Trial,
+        *,
+        read: Callable[[object, GreenTrial], Result],
+        repeats: int = 1,
+        timeout_s: float | None = None,
+    ) -> None:
         self._session = session
         self._trial = trial
         self._window: Window | None = None
         self._flushes = 0
         self.trial = GreenTrial(trial, bounds=session.terms.quality_bounds, spent=self._spent)
+        self._repeats = Repeats(
+            self.trial, repeats=repeats, timeout_s=timeout_s, read=lambda it: read(it, self.trial)
+        )
         self._record = TrialRecord(
             study_name=session.study_name,
             terms=session.terms,
@@ -127,20 +142,26 @@ class TrialRun:
             )
         return measurement
 
-    def call(self, function: Callable[[GreenTrial], object]) -> object:
-        """Run the user's function in the measured window; give what it returned.
+    @property
+    def timed_out(self) -> bool:
+        """Whether the trial has ended because its time was up."""
+        return self._repeats.timed_out
+
+    def call(self, function: Callable[[GreenTrial], object]) -> list[Result]:
+        """Run the user's function in the measured window; give what each run came to.
 
         Whatever the function raises comes out as it is, with the window closed.
 
         Raises:
             MeterError: The meter gave no reading at the end.
+            ObjectiveError: What a run returned cannot be made into objectives.
         """
         with self._session.log.activated(self._record):
             window = self._window = self._session.sampler.open()
             flush = functools.partial(self._flush, window)
             with called_every(self._session.log.flush_interval_s, flush):
                 try:
-                    returned = function(self.trial)
+                    returned = self._repeats.make(function, self._session.sampler, window)
                 except BaseException:
                     try:
                         self._close(window)
@@ -149,7 +170,8 @@ class TrialRun:
                         _logger.warning("Trial %d was not measured: %r", self._record.number, error)
                     raise
                 self._close(window)
-        return returned
+        self._repeats.finish(returned)
+        return self._repeats.results
 
     def complete(self, outcome: Outcome) -> None:
         """Keep and tell that the trial completed, with what it came to."""
@@ -170,11 +192,15 @@ class TrialRun:
     def end_after(self, error: BaseException) -> None:
         """Keep and tell that the trial ended with an exception, which stays the one to be seen."""
         pruned = isinstance(error, optuna.TrialPruned)
+        said = in_one_line(error)
+        if self.timed_out:
+            said = f"timed out after {self._repeats.timeout_s:g} s"
+            _logger.warning("Trial %d failed: it %s.", self._record.number, said)
         try:
             record = replace(
                 self._current(),
                 state="pruned" if pruned else "failed",
-                error=None if pruned else in_one_line(error),
+                error=None if pruned else said,
             )
             try:
                 self._keep(record)
@@ -204,7 +230,11 @@ class TrialRun:
     def _close(self, window: Window) -> None:
         session = self._session
         measurement = session.sampler.close(window, session.terms.grid)
-        self._record = replace(self._record, measurement=measurement, started_at=window.started_at)
+        self._record = replace(
+            self._record,
+            measurement=replace(measurement, runs=self._repeats.made),
+            started_at=window.started_at,
+        )
 
     def _spent(self) -> tuple[float, float]:
         """Give the energy in kWh and the time in s since the trial began."""
@@ -215,8 +245,10 @@ class TrialRun:
     def _current(self) -> TrialRecord:
         """Give the record with what the user's function has said so far."""
         attributes = self._trial.user_attrs
+        measurement = self._record.measurement
         return replace(
             self._record,
+            runs=() if measurement is None else self._repeats.records(measurement),
             params=self._trial.params,
             user_attrs={
                 name: value
@@ -240,7 +272,7 @@ class TrialRun:
         session.log.progress(
             replace(
                 current,
-                measurement=so_far,
+                measurement=replace(so_far, runs=self._repeats.made),
                 started_at=window.started_at,
                 live_flushes=self._flushes,
             )

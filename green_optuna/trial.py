@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.study import StudyDirection
 
+from green_optuna.deadline import shielded
 from green_optuna.record import REPORTS_ATTRIBUTE, Report, thin_reports
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ class GreenTrial(optuna.Trial):
     """
 
     # Attributes of its own live in slots, so that the shared __dict__ holds Optuna's alone.
-    __slots__ = ("_bounds", "_plain", "_reports", "_spent", "_stored_at_s", "_view", "_watched")
+    __slots__ = (
+        *("_bounds", "_plain", "_reports", "_run", "_spent", "_stored_at_s", "_view", "_watched"),
+    )
 
     def __init__(
         self,
@@ -54,6 +57,16 @@ class GreenTrial(optuna.Trial):
         self._reports: dict[int, Report] = {}
         self._stored_at_s = time.monotonic()
         self._watched: object = None
+        self._run = 0
+
+    @property
+    def run(self) -> int:
+        """Which run of the function this is, from 0: below ``repeats``; a number to seed with."""
+        return self._run
+
+    def begin_run(self, run: int) -> None:
+        """Begin a run of the function: a model of the run before is let go."""
+        self._run, self._watched = run, None
 
     @property
     def study(self) -> optuna.Study:  # type: ignore[override]  # Optuna's is an attribute
@@ -62,7 +75,20 @@ class GreenTrial(optuna.Trial):
 
     def _suggest(self, name: str, distribution: BaseDistribution) -> Any:  # noqa: ANN401 - Optuna's
         """Suggest with the study itself: the view would turn a single-objective sampler round."""
-        return self._plain._suggest(name, distribution)
+        # The trial's time may be up at any moment, but not amid the storage's work.
+        with shielded():
+            return self._plain._suggest(name, distribution)
+
+    def set_user_attr(self, key: str, value: Any) -> None:  # noqa: ANN401 - Optuna's
+        """Attach something to the trial, as ``optuna.Trial.set_user_attr`` does."""
+        with shielded():
+            super().set_user_attr(key, value)
+
+    def set_constraint(self, key: str, value: float) -> None:
+        """Set a constraint, as ``optuna.Trial.set_constraint`` does; the first run's stays."""
+        with shielded():
+            if self._run == 0:
+                super().set_constraint(key, value)
 
     @property
     def watched(self) -> object:
@@ -86,7 +112,8 @@ class GreenTrial(optuna.Trial):
         """Report the quality at a step, as ``optuna.Trial.report`` does.
 
         The energy spent so far is kept beside it. A step that has been reported before is
-        ignored with a warning. A NaN or an infinity counts as no quality at this step.
+        ignored with a warning. A NaN or an infinity counts as no quality at this step. Where
+        the function runs several times, only the first run's reports count.
 
         Args:
             value: The quality, within the objective's ``quality_bounds``.
@@ -97,6 +124,11 @@ class GreenTrial(optuna.Trial):
             ValueError: The step is negative.
             QualityError: The value is finite and outside the bounds.
         """
+        with shielded():
+            if self._run == 0:
+                self._report(value, step)
+
+    def _report(self, value: float, step: int) -> None:
         quality = self._bounds.reported(value)
         try:
             step = int(step)
@@ -109,7 +141,7 @@ class GreenTrial(optuna.Trial):
         if step in self._reports:
             warnings.warn(
                 f"The reported value is ignored because this `{step=}` is already reported.",
-                stacklevel=2,
+                stacklevel=3,
             )
             return
         energy_kwh, t_s = self._spent()
@@ -119,7 +151,8 @@ class GreenTrial(optuna.Trial):
 
     def should_prune(self) -> bool:
         """Tell whether to stop the trial: False, since no pruner has been given."""
-        return False
+        with shielded():
+            return False
 
     def store_reports(self) -> None:
         """Write the reports, thinned, to Optuna's storage."""

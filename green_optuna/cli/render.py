@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from green_optuna.front import ParetoFront, Selection
+    from green_optuna.intervals import Interval
 
 
 class Format(enum.StrEnum):
@@ -70,9 +71,11 @@ def selection_table(selection: Selection) -> Table:
     if selection.quality is not None:
         table.add_row("quality", show_quantity("quality", selection.quality))
     for name, value in selection.objectives.items():
-        table.add_row(_heading(name), show_quantity(name, value))
+        interval = selection.intervals[name]
+        ends = "" if interval is None else f" ({_ends(name, interval)})"
+        table.add_row(_heading(name), show_quantity(name, value) + ends)
     if selection.measurement is not None and "energy_kwh" not in selection.objectives:
-        energy = show_quantity("energy_kwh", selection.measurement.energy_kwh)
+        energy = show_quantity("energy_kwh", selection.measurement.energy_per_run_kwh)
         table.add_row("energy", f"{energy} ({selection.measurement.basis})")
     for name, value in selection.params.items():
         table.add_row(name, _short(value))
@@ -100,6 +103,10 @@ def selection_text(selection: Selection, output: Format) -> str:
             row |= {f"param_{param}": given for param, given in value.items()}
         elif name == "run_ids":
             row |= {f"{tracker}_run_id": run_id for tracker, run_id in value.items()}
+        elif name == "intervals":
+            given = {objective: one for objective, one in value.items() if one is not None}
+            for objective, one in given.items():
+                row |= {f"{objective}_{end}": one[end] for end in ("low", "high")}
         else:
             row |= value if name == "objectives" else {name: value}
     text = io.StringIO()
@@ -130,6 +137,11 @@ def _shown_columns(frame: pd.DataFrame, objectives: Sequence[str]) -> list[str]:
     shown = [name for name in objectives if not (kept and name == "quality_loss")]
     measured = [name for name in ("energy_kwh",) if name not in shown]
     return [*(["quality"] if kept else []), *shown, *measured]
+
+
+def _ends(name: str, interval: Interval) -> str:
+    low, high = (show_quantity(name, end) for end in (interval.low, interval.high))
+    return f"{interval.confidence:.0%} of {interval.n} runs: {low} to {high}"
 
 
 def _heading(name: str) -> str:

@@ -56,6 +56,8 @@ def make_objective(config: RunConfig) -> GreenObjective:
         if config.quality_bounds is None
         else QualityBounds.of(config.quality_bounds),
         n_params=given.n_params if config.n_params is None else config.n_params,  # type: ignore[arg-type]  # it is checked there
+        repeats=given.repeats if config.repeats is None else config.repeats,
+        timeout_s=given.timeout_s if config.timeout_s is None else config.timeout_s,
     )
     return decorated if options == given else GreenObjective(decorated.function, options)
 

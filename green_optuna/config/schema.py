@@ -192,6 +192,8 @@ class RunConfig:
         objectives: What the objective returns, in order.
         quality_bounds: The worst and the best quality there can be.
         n_params: A count, or which of the model's parameters count: "total" or "trainable".
+        repeats: How often the objective's function runs in each trial.
+        timeout_s: How long a trial may take, in s; infinity for as long as it takes.
         rule: Which trial of the front is selected in the end.
     """
 
@@ -203,6 +205,8 @@ class RunConfig:
     objectives: list[str] | None = None
     quality_bounds: list[float] | None = None
     n_params: int | str | None = None
+    repeats: int | None = None
+    timeout_s: float | None = None
     rule: RuleConfig = field(default_factory=RuleConfig)
 
     @property

@@ -170,6 +170,21 @@ class Measurement:
         return self.grid.co2e_kg(self.energy_kwh)
 
     @property
+    def energy_per_run_kwh(self) -> float:
+        """Mean energy of a run, all components, in kWh."""
+        return self.energy_kwh / self.runs
+
+    @property
+    def co2e_per_run_kg(self) -> float:
+        """Mean CO2e of a run, in kg."""
+        return self.co2e_kg / self.runs
+
+    @property
+    def duration_per_run_s(self) -> float:
+        """Mean wall-clock time of a run, in s."""
+        return self.duration_s / self.runs
+
+    @property
     def mean_power_w(self) -> float:
         """Mean power of all components over the trial, in W."""
         return joules_from_kwh(self.energy_kwh) / self.duration_s if self.duration_s > 0 else 0.0

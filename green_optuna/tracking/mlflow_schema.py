@@ -180,8 +180,19 @@ def result_points(trial: TrialRecord) -> Iterator[Point]:
     if trial.parameters is not None:
         values["cost/n_total_params"] = trial.parameters.total
         values["cost/n_trainable_params"] = trial.parameters.trainable
+    values |= _run_values(trial)
     for key, value in values.items():
         yield Point(key, float(value), _ms(ended_s), 0)
+
+
+def _run_values(trial: TrialRecord) -> dict[str, float]:
+    """Give what the runs of a function that runs several times say of the objectives."""
+    values: dict[str, float] = {"cost/runs": len(trial.runs)} if trial.runs else {}
+    for name, interval in trial.intervals.items():
+        if interval is not None:
+            values[f"objective/{name}_low"] = interval.low
+            values[f"objective/{name}_high"] = interval.high
+    return values
 
 
 def trace_points(trial: TrialRecord, *, after: int) -> list[Point]:

@@ -1,0 +1,153 @@
+"""A trial's function, run as often as was asked for, until the trial's time is up."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import TYPE_CHECKING
+
+import optuna
+
+from green_optuna.deadline import Deadline
+from green_optuna.errors import OptionError, TrialTimeoutError
+from green_optuna.outcome import as_count
+from green_optuna.runs import Boundary, cut_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from green_optuna.energy import Measurement, Window
+    from green_optuna.energy.sampler import Sampler
+    from green_optuna.outcome import Result
+    from green_optuna.runs import RunRecord
+    from green_optuna.trial import GreenTrial
+
+
+class Repeats:
+    """The runs of one trial's function, in the one window of the trial.
+
+    Args:
+        trial: What the function gets.
+        repeats: How often it runs.
+        timeout_s: The time that all runs have together, in s; None for as long as they take.
+        read: Reads what the function returned.
+
+    Attributes:
+        results: What each run came to that has been read.
+        timed_out: Whether the trial ended because its time was up.
+    """
+
+    def __init__(
+        self,
+        trial: GreenTrial,
+        *,
+        repeats: int,
+        timeout_s: float | None,
+        read: Callable[[object], Result],
+    ) -> None:
+        self.trial = trial
+        self.repeats = repeats
+        self.timeout_s = timeout_s
+        self.results: list[Result] = []
+        self.timed_out = False
+        self._read = read
+        self._boundaries: list[Boundary] = []
+
+    def make(
+        self, function: Callable[[GreenTrial], object], sampler: Sampler, window: Window
+    ) -> object:
+        """Run the function; give what the last run returned, for :meth:`finish` to read.
+
+        Whatever the function raises comes out as it is.
+        """
+        with Deadline(self.timeout_s) as deadline:
+            try:
+                for run in range(self.repeats - 1):
+                    self._read_within(self._call(function, run, deadline), sampler)
+                    self._boundaries.append(_boundary(sampler, window))
+                return self._call(function, self.repeats - 1, deadline)
+            except BaseException as error:
+                self.timed_out = deadline.passed and _follows_from_timeout(error)
+                raise
+
+    def finish(self, returned: object) -> None:
+        """Read what the last run returned; outside the window, as what follows a trial is."""
+        self.results.append(self._read(returned))
+
+    @property
+    def made(self) -> int:
+        """How many runs have begun."""
+        return len(self._boundaries) + 1
+
+    def records(self, measurement: Measurement) -> tuple[RunRecord, ...]:
+        """Give what each run came to and what it cost; nothing where one run is all there is.
+
+        Args:
+            measurement: What the whole trial cost.
+        """
+        if self.repeats == 1:
+            return ()
+        return cut_runs([result.loss for result in self.results], self._boundaries, measurement)
+
+    def _call(
+        self, function: Callable[[GreenTrial], object], run: int, deadline: Deadline
+    ) -> object:
+        self.trial.begin_run(run)
+        return deadline.call(lambda: function(self.trial))
+
+    def _read_within(self, returned: object, sampler: Sampler) -> None:
+        """Read what a run returned and let go of its model, whose memory the next one may need."""
+        with sampler.excluded():
+            self.results.append(self._read(returned))
+
+
+def checked_repeats(given: object) -> int:
+    """Give a number of runs, if it is one.
+
+    Raises:
+        OptionError: It is no whole number, or below 1.
+    """
+    count = as_count(given)
+    if not count:
+        raise OptionError(f"repeats is {given!r}: give a whole number of 1 or more.")
+    return count
+
+
+def checked_timeout(given: object) -> float | None:
+    """Give a time in s, or None for as long as it takes, which infinity says too.
+
+    Raises:
+        OptionError: It is no number, or not above 0.
+    """
+    if given is None:
+        return None
+    # Written so that NaN is refused.
+    if isinstance(given, bool) or not isinstance(given, Real) or not float(given) > 0:
+        raise OptionError(f"timeout_s is {given!r}: give seconds, more than 0, or None.")
+    return float(given) if float(given) < math.inf else None
+
+
+def _boundary(sampler: Sampler, window: Window) -> Boundary:
+    """Read the meter, where it can be read so soon, as one run ends and the next one begins."""
+    _, t_s = sampler.spent(window)
+    energy, reading_t_s = sampler.latest(window)
+    return Boundary(t_s, reading_t_s, energy.total_kwh)
+
+
+def _follows_from_timeout(error: BaseException) -> bool:
+    """Tell whether an exception is that of the trial's time, or an error that came of it.
+
+    What the function says on purpose stands: that the trial is pruned, or its process ends.
+    """
+    if isinstance(error, TrialTimeoutError):
+        return True
+    if isinstance(error, optuna.TrialPruned) or not isinstance(error, Exception):
+        return False
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        if isinstance(cause, TrialTimeoutError):
+            return True
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+    return False
