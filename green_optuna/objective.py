@@ -169,7 +169,7 @@ class GreenObjective:
             run.complete(outcome)
         except BaseException as error:
             run.end_after(error)
-            if run.timed_out:
+            if run.timed_out(error):
                 # The one ending that Optuna takes for a failure and that ends no study.
                 return (math.nan,) * len(options.objectives)
             raise

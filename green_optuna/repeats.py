@@ -14,7 +14,7 @@ from green_optuna.outcome import as_count
 from green_optuna.runs import Boundary, cut_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from green_optuna.energy import Measurement, Window
     from green_optuna.energy.sampler import Sampler
@@ -34,7 +34,6 @@ class Repeats:
 
     Attributes:
         results: What each run came to that has been read.
-        timed_out: Whether the trial ended because its time was up.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class Repeats:
         self.repeats = repeats
         self.timeout_s = timeout_s
         self.results: list[Result] = []
-        self.timed_out = False
+        self._late = False
         self._read = read
         self._boundaries: list[Boundary] = []
 
@@ -66,9 +65,22 @@ class Repeats:
                     self._read_within(self._call(function, run, deadline), sampler)
                     self._boundaries.append(_boundary(sampler, window))
                 return self._call(function, self.repeats - 1, deadline)
-            except BaseException as error:
-                self.timed_out = deadline.passed and _follows_from_timeout(error)
+            except BaseException:
+                # The time may be that of another trial, in whose function this one runs.
+                self._late = deadline.passed
                 raise
+
+    def timed_out(self, error: BaseException) -> bool:
+        """Tell whether the exception that ended the trial is that of its time, or came of it.
+
+        What the function, or the user, says on purpose stands: that the trial is pruned, or that
+        its process shall end.
+        """
+        if not self._late or isinstance(error, optuna.TrialPruned):
+            return False
+        if not isinstance(error, Exception):
+            return isinstance(error, TrialTimeoutError)
+        return any(isinstance(cause, TrialTimeoutError) for cause in _causes(error))
 
     def finish(self, returned: object) -> None:
         """Read what the last run returned; outside the window, as what follows a trial is."""
@@ -134,20 +146,11 @@ def _boundary(sampler: Sampler, window: Window) -> Boundary:
     return Boundary(t_s, reading_t_s, energy.total_kwh)
 
 
-def _follows_from_timeout(error: BaseException) -> bool:
-    """Tell whether an exception is that of the trial's time, or an error that came of it.
-
-    What the function says on purpose stands: that the trial is pruned, or its process ends.
-    """
-    if isinstance(error, TrialTimeoutError):
-        return True
-    if isinstance(error, optuna.TrialPruned) or not isinstance(error, Exception):
-        return False
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Go through what an exception came of, each time once."""
     seen: set[int] = set()
-    cause: BaseException | None = error
+    cause = error.__cause__ or error.__context__
     while cause is not None and id(cause) not in seen:
-        if isinstance(cause, TrialTimeoutError):
-            return True
+        yield cause
         seen.add(id(cause))
         cause = cause.__cause__ or cause.__context__
-    return False

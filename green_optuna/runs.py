@@ -60,14 +60,17 @@ def cut_runs(
         boundaries: Between each two runs.
         measurement: What the whole trial cost.
     """
-    ends_s = [0.0, *(one.t_s for one in boundaries), measurement.duration_s]
-    energies_kwh = np.interp(
-        ends_s,
-        [0.0, *(one.reading_t_s for one in boundaries), measurement.duration_s],
-        [0.0, *(one.reading_kwh for one in boundaries), measurement.energy_kwh],
+    total_kwh, total_s = measurement.energy_kwh, measurement.duration_s
+    cuts_s = [boundary.t_s for boundary in boundaries]
+    cuts_kwh = np.interp(
+        cuts_s,
+        [0.0, *(boundary.reading_t_s for boundary in boundaries), total_s],
+        [0.0, *(boundary.reading_kwh for boundary in boundaries), total_kwh],
     )
     padded = [*losses, *[None] * (len(boundaries) + 1 - len(losses))]
-    costs = zip(np.diff(energies_kwh).tolist(), np.diff(ends_s).tolist(), strict=True)
+    energies_kwh = np.diff(cuts_kwh, prepend=0.0, append=total_kwh).tolist()
+    durations_s = np.diff(cuts_s, prepend=0.0, append=total_s).tolist()
+    costs = zip(energies_kwh, durations_s, strict=True)
     return tuple(RunRecord(loss, kwh, s) for loss, (kwh, s) in zip(padded, costs, strict=True))
 
 

@@ -142,10 +142,9 @@ class TrialRun:
             )
         return measurement
 
-    @property
-    def timed_out(self) -> bool:
-        """Whether the trial has ended because its time was up."""
-        return self._repeats.timed_out
+    def timed_out(self, error: BaseException) -> bool:
+        """Tell whether the exception that ended the trial is that of its time, or came of it."""
+        return self._repeats.timed_out(error)
 
     def call(self, function: Callable[[GreenTrial], object]) -> list[Result]:
         """Run the user's function in the measured window; give what each run came to.
@@ -193,7 +192,7 @@ class TrialRun:
         """Keep and tell that the trial ended with an exception, which stays the one to be seen."""
         pruned = isinstance(error, optuna.TrialPruned)
         said = in_one_line(error)
-        if self.timed_out:
+        if self.timed_out(error):
             said = f"timed out after {self._repeats.timeout_s:g} s"
             _logger.warning("Trial %d failed: it %s.", self._record.number, said)
         try:

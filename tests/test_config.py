@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import sys
 from dataclasses import fields
@@ -166,6 +167,9 @@ def test_the_sections_have_the_options_of_what_they_make() -> None:
         ("quality_bounds=[2.5, 0]", "quality_bounds", [2.5, 0.0]),
         ("n_params=1000", "n_params", 1000),
         ("n_params=trainable", "n_params", "trainable"),
+        ("repeats=3", "repeats", 3),
+        ("timeout_s=60", "timeout_s", 60.0),
+        ("timeout_s=inf", "timeout_s", math.inf),
         ("meter.gpu_ids=[0,GPU-1f]", "meter.gpu_ids", [0, "GPU-1f"]),
         ("trackers.mlflow.enabled=false", "trackers.mlflow.enabled", False),
         ("rule.max_co2e_kg=1e-6", "rule.max_co2e_kg", 1e-6),
@@ -216,6 +220,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(override: str, nearest: str)
         ("study.timeout_s=-1", "study.timeout_s is -1"),
         ("study.timeout_s=nan", "study.timeout_s is nan"),
         ("study.seed=-1", "study.seed is -1"),
+        ("repeats=2.5", "repeats: Value '2.5'"),
         ("study.sampler=gp", "tpe, nsga2, random"),
         ("~study.color", "did you mean"),
     ],
@@ -466,6 +471,8 @@ def made(name: str, config: RunConfig | None = None) -> GreenObjective:
             objectives=given.objectives,
             quality_bounds=given.quality_bounds,
             n_params=given.n_params,
+            repeats=given.repeats,
+            timeout_s=given.timeout_s,
         )
     )
 
@@ -496,14 +503,34 @@ def test_what_is_set_replaces_the_decorators_option() -> None:
         objectives=["quality_loss"],
         quality_bounds=[5.0, 1.0],
         n_params=12,
+        repeats=3,
+        timeout_s=60.0,
         meter=MeterConfig(cpu_power_w=45.0, gpu_ids=[0]),
     )
     after = made("decorated", config).options
     assert after.objectives == ("quality_loss",)
     assert after.quality_bounds == QualityBounds(5.0, 1.0)
     assert after.n_params == 12
+    assert (after.repeats, after.timeout_s) == (3, 60.0)
+    assert (before.repeats, before.timeout_s) == (1, None)
     assert after.meter == MeterOptions(sample_interval_s=2.0, cpu_power_w=45.0, gpu_ids=(0,))
     assert (after.grid, len(after.trackers)) == (before.grid, 2)
+
+
+@pytest.mark.usefixtures("train")
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (RunConfig(repeats=0), "repeats is 0"),
+        (RunConfig(timeout_s=-1.0), r"timeout_s is -1\.0"),
+        (RunConfig(timeout_s=math.nan), "timeout_s is nan"),
+    ],
+    ids=str,
+)
+def test_a_number_that_the_objective_cannot_use_is_refused(config: RunConfig, said: str) -> None:
+    """By name and value, before there is a study."""
+    with pytest.raises(OptionError, match=said):
+        made("decorated", config)
 
 
 @pytest.mark.usefixtures("train")

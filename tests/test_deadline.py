@@ -15,7 +15,8 @@ from green_optuna.errors import TrialTimeoutError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SOON_S = 0.02
+# Time enough to begin, on a machine that is busy.
+SOON_S = 0.1
 NEVER_S = 3600.0
 
 

@@ -276,6 +276,7 @@ def test_a_selection_is_plain_data_and_one_sentence() -> None:
         "rule": "tolerance",
         "rule_description": "least CO2e within 1 % of the best quality",
         "objectives": dict(zip(NAMES, study.trials[chosen.number].values, strict=True)),
+        "intervals": dict.fromkeys(NAMES),
         "quality": chosen.quality,
         "energy_kwh": chosen.energy_kwh,
         "basis": "estimated",

@@ -173,6 +173,31 @@ def test_results_are_one_point_each_with_the_objectives_first() -> None:
     )
 
 
+def test_runs_are_counted_and_the_ends_of_their_intervals_are_metrics() -> None:
+    """Beside each objective that the runs differ in; without several runs, there are none."""
+    runs = (go.RunRecord(0.2, 1e-6, 1.0), go.RunRecord(0.4, 3e-6, 2.0))
+    objectives = {"quality_loss": 0.3, "co2e_kg": 3e-7, "n_params": 10}
+    record = make_record(
+        state="complete",
+        measurement=make_measurement([3.0], cpu_w=[50.0]),
+        objectives=objectives,
+        runs=runs,
+    )
+    found = {point.key: point.value for point in schema.result_points(record)}
+    half = 12.7062047 / math.sqrt(2)  # the quantile for one degree of freedom
+    assert found["cost/runs"] == 2
+    assert found["objective/quality_loss_low"] == pytest.approx(0.3 - half * 0.1 * math.sqrt(2))
+    assert found["objective/quality_loss_high"] == pytest.approx(0.3 + half * 0.1 * math.sqrt(2))
+    assert found["objective/co2e_kg_high"] == pytest.approx(
+        GRID.co2e_kg(2e-6) + half * GRID.co2e_kg(1e-6) * math.sqrt(2)
+    )
+    assert "objective/n_params_low" not in found
+    once = make_record(state="complete", objectives=objectives)
+    assert {point.key for point in schema.result_points(once)} == {
+        f"objective/{name}" for name in objectives
+    }
+
+
 def test_a_trial_that_was_not_measured_has_no_costs() -> None:
     """No figure is made up where the meter gave none."""
     record = make_record(state="failed")
