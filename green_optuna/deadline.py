@@ -9,8 +9,8 @@ Each thread with a deadline has a gate. It is open while the user's function run
 elsewhere: in our own code, in the methods of the trial, between two runs. The thread shuts it
 by one assignment, before which Python looks for no exception, and then takes back what had been
 sent to it but had not arrived. So nothing is raised where books are kept, after the function has
-returned, or in another trial. Neither locks nor signals are used for it: an exception may arrive
-right after a lock was taken, and signals belong to the user.
+returned, or in another trial. The thread itself takes no lock for it, since an exception may
+arrive right after a lock was taken; and signals belong to the user.
 """
 
 from __future__ import annotations

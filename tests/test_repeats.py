@@ -396,7 +396,7 @@ def test_the_command_line_shows_the_intervals() -> None:
     chosen = go.pareto_front(repeated_study()).select("best-quality")
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(selection_table(chosen))
-    assert "(95% of 3 runs: " in console.export_text()
+    assert "(95% interval of 3 runs: " in console.export_text()
     header, row = selection_text(chosen, Format.csv).splitlines()
     written = dict(zip(header.split(","), row.split(","), strict=False))
     assert chosen.intervals["quality_loss"] is not None
