@@ -110,8 +110,10 @@ if __name__ == "__main__":
     study = go.create_study(args.study, storage=args.storage, sampler=sampler)
     study.optimize(objective, n_trials=args.n_trials, show_progress_bar=True)
 
-    front = go.pareto_front(study)
+    front = go.pareto_front(study, allow_mixed=True)  # resumed on another machine, it says so
     print_front(front)
+    if front.mixed:
+        print(f"\n{front.note}")
     print_choice(front)
     print(f"The whole search cost {format_co2e(front.candidates.spent_co2e_kg)} of CO2e.")
     uri = shlex.quote(shown_url(mlflow.get_tracking_uri()))

@@ -12,6 +12,7 @@
     ├── StudyError (ValueError)              a study that cannot be used as it is
     │   ├── DirectionsError                  its directions do not fit the objectives
     │   ├── TermsError                       it was made on other terms (objectives, grid)
+    │   ├── MixedStudyError                  its trials were not all measured alike
     │   └── EmptyStudyError                  it has no completed trial
     ├── NoModelMeetsCapsError (ValueError)   a selection rule whose caps no trial meets
     ├── MeterError (RuntimeError)            a meter that delivered no reading
@@ -60,6 +61,10 @@ class DirectionsError(StudyError):
 
 class TermsError(StudyError):
     """A study was made on other terms: other objectives, carbon intensity or PUE."""
+
+
+class MixedStudyError(StudyError):
+    """A study's completed trials were not all measured alike; the message says how."""
 
 
 class EmptyStudyError(StudyError):

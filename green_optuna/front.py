@@ -9,9 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from green_optuna import pareto
-from green_optuna.errors import EmptyStudyError, OptionError
+from green_optuna.errors import EmptyStudyError, MixedStudyError, OptionError
 from green_optuna.figures import front_figure
 from green_optuna.folders import write_atomically
+from green_optuna.provenance import (
+    MEASURED_OBJECTIVES,
+    Provenance,
+    describe_mixture,
+    provenance_of,
+)
 from green_optuna.record import Candidates, measurement_of, read_candidates, trial_intervals
 from green_optuna.rules import Rule, Tolerance, rule_by_name
 from green_optuna.terms import ATTRIBUTE
@@ -127,10 +133,12 @@ class ParetoFront:
     Attributes:
         candidates: All completed trials of the study, as arrays.
         rows: The front's rows of ``candidates``, in the order of the trials' numbers.
+        provenance: How the completed trials were measured: one group, unless they are mixed.
     """
 
     candidates: Candidates
     rows: tuple[int, ...]
+    provenance: tuple[Provenance, ...] = ()
 
     @property
     def study_name(self) -> str:
@@ -151,6 +159,19 @@ class ParetoFront:
     def numbers(self) -> tuple[int, ...]:
         """The numbers of the trials on the front, increasing."""
         return tuple(trial.number for trial in self.trials)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether it compares energies that were not all measured alike.
+
+        A front over the quality and the parameters alone compares none.
+        """
+        return len(self.provenance) > 1 and not MEASURED_OBJECTIVES.isdisjoint(self.objectives)
+
+    @property
+    def note(self) -> str | None:
+        """What to know of a mixed front, in a sentence; None for any other."""
+        return describe_mixture(self.provenance) if self.mixed else None
 
     def __len__(self) -> int:
         """How many trials are on the front."""
@@ -193,10 +214,10 @@ class ParetoFront:
 
         Returns:
             Columns ``trial``, ``on_front``, one for each objective, ``quality``,
-            ``energy_kwh``, ``duration_s``, ``basis``, then ``param_...``; sorted by trial.
-            Where functions ran several times in a trial, energy and duration are means over the
-            runs, and ``..._low`` and ``..._high`` of an objective, which stand before the
-            hyperparameters, are the ends of its 95 % confidence interval.
+            ``energy_kwh``, ``duration_s``, ``basis``, ``host`` if the front is mixed, then
+            ``param_...``; sorted by trial. Where functions ran several times in a trial, energy
+            and duration are means over the runs, and ``..._low`` and ``..._high`` of an objective,
+            which stand before the hyperparameters, are the ends of its 95 % confidence interval.
         """
         import pandas as pd
 
@@ -212,7 +233,7 @@ class ParetoFront:
             name
             for name in ("quality", "energy_kwh", "duration_s", "basis")
             if name not in self.objectives
-        ]
+        ] + (["host"] if self.mixed else [])
         records = [self._record(row, on_front=row in front) for row in rows]
         params = sorted({key for record in records for key in record if key.startswith("param_")})
         ends = [
@@ -235,6 +256,7 @@ class ParetoFront:
             record["energy_kwh"] = measurement.energy_per_run_kwh
             record["duration_s"] = measurement.duration_per_run_s
             record["basis"] = measurement.basis
+            record["host"] = measurement.host
         record |= self._values(row)
         for name, interval in trial_intervals(trial, self.objectives).items():
             if interval is not None:
@@ -256,6 +278,8 @@ class ParetoFront:
             "study": self.study_name,
             "objectives": list(self.objectives),
             "n_completed": len(self.candidates.trials),
+            "mixed": self.mixed,
+            "note": self.note,
             "trials": [
                 {name: _finite_or_none(record.get(name)) for name in columns} for record in records
             ],
@@ -297,7 +321,9 @@ class ParetoFront:
         return target
 
 
-def pareto_front(study: optuna.Study, objectives: Sequence[str] | None = None) -> ParetoFront:
+def pareto_front(
+    study: optuna.Study, objectives: Sequence[str] | None = None, *, allow_mixed: bool = False
+) -> ParetoFront:
     """Extract the Pareto front of a study.
 
     Over all objectives these are the trials of ``study.best_trials``: duplicates of a member
@@ -308,15 +334,28 @@ def pareto_front(study: optuna.Study, objectives: Sequence[str] | None = None) -
         objectives: Some of the study's objectives, to draw the front over those alone:
             ``("quality_loss", "co2e_kg")`` compares trainings, ``("quality_loss", "n_params")``
             inference, as in Douwes et al. 2021, figure 3. All unless given.
+        allow_mixed: Compare trials all the same whose energies come from differing sources, or
+            from differing hardware; the front then says so.
 
     Raises:
+        MixedStudyError: The front would compare energies that were not all measured alike.
         StudyError: The study does not say what its objectives are, or maximises one.
         OptionError: The study has no such objective.
     """
     candidates = read_candidates(study).restrict(objectives)
     feasible = candidates.feasible.nonzero()[0]
     on_front = pareto.non_dominated(candidates.losses[feasible])
-    return ParetoFront(candidates=candidates, rows=tuple(feasible[on_front].tolist()))
+    front = ParetoFront(
+        candidates=candidates,
+        rows=tuple(feasible[on_front].tolist()),
+        provenance=provenance_of(candidates.trials),
+    )
+    if front.mixed and not allow_mixed:
+        raise MixedStudyError(
+            f"Study {study.study_name!r}: {front.note} Pass allow_mixed=True (--allow-mixed on "
+            "the command line) to compare them all the same."
+        )
+    return front
 
 
 def _finite_or_none(value: Any) -> Any:  # noqa: ANN401 - whatever a hyperparameter may be

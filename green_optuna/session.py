@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import optuna
 
-from green_optuna.energy import sampler_for
+from green_optuna.energy import basis_of, sampler_for
+from green_optuna.energy.fingerprint import hardware_fingerprint
 from green_optuna.errors import MeterError
 from green_optuna.folders import host_lock
+from green_optuna.provenance import describe_estimate
 from green_optuna.record import REPORTS_ATTRIBUTE, TrialRecord, in_one_line
 from green_optuna.repeats import Repeats
 from green_optuna.terms import (
@@ -73,9 +75,17 @@ class Session:
         self.sampler = sampler_for(meter)
         # Before the first window, for the meter knows its sources only then.
         self.sampler.start()
-        sources = {name: source.name for name, source in self.sampler.meter.sources.items()}
-        here = replace(terms, host=platform.node(), sources=sources)
+        sources = self.sampler.meter.sources
+        here = replace(
+            terms,
+            host=platform.node(),
+            fingerprint=hardware_fingerprint(),
+            sources={name: source.name for name, source in sources.items()},
+        )
         self.terms = _settle_terms(study, here)
+        # The study's first worker says it, and no later one.
+        if self.terms.key == here.key and basis_of(sources) == "estimated":
+            _logger.warning("Study %r: %s", self.study_name, describe_estimate(sources))
         _warn_of_other_measuring(study, here, self.terms)
         self.log = log_for(self.terms)
 

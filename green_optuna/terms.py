@@ -82,6 +82,7 @@ class StudyTerms:
         quality_bounds: How a quality becomes a loss.
         grid: The one carbon intensity and PUE that turn energy into CO2e.
         host: The machine that the first trial ran on; another one does not stop a worker.
+        fingerprint: That machine's hardware, as a short hash; empty where it was not kept.
         sources: Where the energy of each component came from in the first trial, in words.
     """
 
@@ -90,6 +91,7 @@ class StudyTerms:
     grid: Grid
     key: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
     host: str = field(default="", compare=False)
+    fingerprint: str = field(default="", compare=False)
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,6 +103,7 @@ class StudyTerms:
             "quality_bounds": [self.quality_bounds.worst, self.quality_bounds.best],
             "grid": self.grid.to_dict(),
             "host": self.host,
+            "fingerprint": self.fingerprint,
             "sources": dict(self.sources),
         }
 
@@ -113,6 +116,7 @@ class StudyTerms:
             quality_bounds=QualityBounds(*terms["quality_bounds"]),
             grid=Grid.from_dict(terms["grid"]),
             host=terms["host"],
+            fingerprint=terms.get("fingerprint", ""),
             sources=terms["sources"],
         )
 
@@ -136,15 +140,20 @@ class StudyTerms:
     def otherwise_measured(self, stored: StudyTerms) -> str | None:
         """Say how measuring here differs from the study's first trial, or None if it does not.
 
-        Energies of other hosts, or from other sources, are hard to compare, and a study may
-        hold them all the same: each trial keeps its own.
+        Energies of other hardware, or from other sources, are hard to compare, and a study may
+        hold them all the same: each trial keeps its own. Machines that are alike compare.
         """
         if self.sources != stored.sources:
             here, there = ("; ".join(sorted(terms.sources.values())) for terms in (self, stored))
             return f"its energy comes from other sources ({here}) than the first trial's ({there})"
-        if self.host != stored.host:
-            return f"it runs on the host {self.host!r}, and the first trial ran on {stored.host!r}"
+        known = bool(self.fingerprint and stored.fingerprint)
+        alike = self.fingerprint == stored.fingerprint if known else self.host == stored.host
+        if not alike:
+            return f"it runs on {self._machine()}, and the first trial ran on {stored._machine()}"
         return None
+
+    def _machine(self) -> str:
+        return f"{self.host!r} (hardware {self.fingerprint or 'not kept'})"
 
     def _comparable(self) -> dict[str, object]:
         return {

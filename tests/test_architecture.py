@@ -36,6 +36,7 @@ LAYERS = (
     "terms",
     "runs",
     "record",
+    "provenance",
     "ledger",
     "figures",
     "front",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -25,6 +26,7 @@ from green_optuna.record import (
 )
 from green_optuna.terms import (
     ATTRIBUTE,
+    DEFAULT_OBJECTIVES,
     OBJECTIVES,
     check_directions,
     check_metric_names,
@@ -53,6 +55,9 @@ terms = st.builds(
     objectives=st.permutations(OBJECTIVES).map(lambda names: tuple(names[:3])),
     quality_bounds=bounds.map(lambda pair: go.QualityBounds(*pair)),
     grid=grids,
+    host=st.text(),
+    fingerprint=st.text(),
+    sources=st.dictionaries(st.sampled_from(["cpu", "gpu", "ram"]), st.text()),
 )
 # Few values, so that two terms are often equal.
 coarse_terms = st.builds(
@@ -75,6 +80,7 @@ measurements = st.builds(
         st.sampled_from(["cpu", "gpu", "ram"]), st.builds(go.Source, st.text(), st.booleans())
     ),
     host=st.text(),
+    fingerprint=st.text(),
     shared=st.booleans(),
 )
 
@@ -111,7 +117,50 @@ def test_terms_come_back_from_a_storage_as_they_were(terms: go.StudyTerms) -> No
     """Nothing is lost, the key neither."""
     again = go.StudyTerms.from_dict(through_json(terms.to_dict()))
     assert again == terms
-    assert again.key == terms.key
+    for name in ("key", "host", "fingerprint", "sources"):
+        assert getattr(again, name) == getattr(terms, name), name
+
+
+def test_terms_of_before_fingerprints_were_kept_can_be_read() -> None:
+    """A study that an earlier version began goes on; its hardware is not known."""
+    terms = go.StudyTerms(
+        objectives=DEFAULT_OBJECTIVES, quality_bounds=go.QualityBounds(0, 1), grid=GRID
+    )
+    kept = terms.to_dict()
+    del kept["fingerprint"]
+    again = go.StudyTerms.from_dict(kept)
+    assert (again, again.fingerprint) == (terms, "")
+
+
+@pytest.mark.parametrize(
+    ("host", "fingerprint", "source", "said"),
+    [
+        ("a", "f00d", "RAPL", None),
+        ("b", "f00d", "RAPL", None),
+        ("a", "beef", "RAPL", "runs on 'a' (hardware beef), and the first trial ran on 'a'"),
+        ("b", "", "RAPL", "runs on 'b' (hardware not kept), and the first trial ran on 'a'"),
+        ("a", "", "RAPL", None),
+        ("b", "beef", "guess", "comes from other sources (guess) than the first trial's (RAPL)"),
+    ],
+)
+def test_hardware_and_sources_decide_whether_measuring_differs(
+    host: str, fingerprint: str, source: str, said: str | None
+) -> None:
+    """Sources come first; the host's name counts only where its hardware was not kept."""
+    first = go.StudyTerms(
+        objectives=DEFAULT_OBJECTIVES,
+        quality_bounds=go.QualityBounds(0, 1),
+        grid=GRID,
+        host="a",
+        fingerprint="f00d",
+        sources={"cpu": "RAPL"},
+    )
+    here = replace(first, host=host, fingerprint=fingerprint, sources={"cpu": source})
+    difference = here.otherwise_measured(first)
+    if said is None:
+        assert difference is None
+    else:
+        assert said in str(difference)
 
 
 @given(terms)
@@ -210,7 +259,8 @@ def test_the_names_of_a_study_are_compared_when_they_are_ours() -> None:
 def test_a_measurement_comes_back_from_a_storage_as_it_was(measurement: go.Measurement) -> None:
     """All but its trace, which the trackers keep."""
     again = measurement_from_dict(through_json(measurement_to_dict(measurement)))
-    for name in ("energy", "duration_s", "grid", "sources", "host", "shared", "basis"):
+    names = ("energy", "duration_s", "grid", "sources", "host", "fingerprint", "shared", "basis")
+    for name in names:
         assert getattr(again, name) == getattr(measurement, name), name
     assert again.co2e_kg == measurement.co2e_kg
     assert len(again.trace) == 0

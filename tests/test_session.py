@@ -473,15 +473,46 @@ def test_a_worker_with_another_meter_joins_with_one_warning() -> None:
     assert [one.sources["cpu"].name for one in said if one] == ["replay", "script", "script"]
 
 
-def test_a_worker_on_another_host_joins_with_one_warning() -> None:
+@pytest.mark.parametrize("hardware", ["another", ""], ids=["other hardware", "not kept"])
+def test_a_worker_on_another_host_joins_with_one_warning(hardware: str) -> None:
     """A study may span hosts; the second one is told which the first was."""
     study = optimise(lambda _: (0.5, 1))
-    study.set_user_attr(ATTRIBUTE, study.user_attrs[ATTRIBUTE] | {"host": "elsewhere"})
+    other = {"host": "elsewhere", "fingerprint": hardware}
+    study.set_user_attr(ATTRIBUTE, study.user_attrs[ATTRIBUTE] | other)
     objective = go.green_objective(grid=GRID, meter=METER, trackers=[])(lambda _: (0.5, 1))
     with pytest.warns(UserWarning, match="the first trial ran on 'elsewhere'"):
         study.optimize(objective, n_trials=1)
     study.optimize(objective, n_trials=1)
     assert len(study.get_trials(states=[TrialState.COMPLETE])) == 3
+
+
+def test_a_worker_on_a_host_of_the_same_hardware_joins_without_a_word() -> None:
+    """The nodes of a cluster compare, whatever their names; a warning is an error here."""
+    study = optimise(lambda _: (0.5, 1))
+    study.set_user_attr(ATTRIBUTE, study.user_attrs[ATTRIBUTE] | {"host": "elsewhere"})
+    objective = go.green_objective(grid=GRID, meter=METER, trackers=[])(lambda _: (0.5, 1))
+    study.optimize(objective, n_trials=1)
+    assert len(study.get_trials(states=[TrialState.COMPLETE])) == 2
+
+
+def test_a_study_of_estimates_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Its first worker says it, by name; a second one and a resumed study say nothing."""
+    study = optimise(lambda _: (0.5, 1))
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f"Study {study.study_name!r}: Energy is estimated on this host (replay)")
+    assert "green-optuna doctor says why" in said
+    caplog.clear()
+    objective = go.green_objective(grid=GRID, meter=METER, trackers=[])(lambda _: (0.5, 1))
+    study.optimize(objective, n_trials=2)
+    assert caplog.records == []
+
+
+def test_a_study_that_is_measured_does_not_say_that_it_is_estimated(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Where any component has a counter, nothing is said."""
+    optimise(lambda _: (0.5, 1), meter=ScriptedMeter())
+    assert caplog.records == []
 
 
 # What the storage holds while a trial runs

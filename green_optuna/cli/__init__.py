@@ -55,6 +55,12 @@ StorageOption = Annotated[
         "sqlite:///green_optuna.db, as for run, unless given.",
     ),
 ]
+AllowMixedOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-mixed", help="Compare trials all the same that were not all measured alike."
+    ),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="json and csv are for scripts.")]
 
 
@@ -123,12 +129,20 @@ def front(
     dominated: Annotated[
         bool, typer.Option("--dominated", help="Also the trials that are not on the front.")
     ] = False,
+    allow_mixed: AllowMixedOption = False,
     output: FormatOption = Format.table,
 ) -> None:
     """Show the Pareto front of a study."""
     from green_optuna.cli.show import show_front
 
-    show_front(study, storage, _names(objectives), dominated=dominated, output=output)
+    show_front(
+        study,
+        storage,
+        _names(objectives),
+        dominated=dominated,
+        allow_mixed=allow_mixed,
+        output=output,
+    )
 
 
 @app.command()
@@ -162,6 +176,7 @@ def select(
             metavar="A,B", help="knee: two objectives; quality_loss,co2e_kg unless given."
         ),
     ] = None,
+    allow_mixed: AllowMixedOption = False,
     output: FormatOption = Format.table,
 ) -> None:
     """Select one model of a study's Pareto front."""
@@ -178,7 +193,8 @@ def select(
         objectives=_names(objectives),
     )
     with rule_options(flag):
-        show_selection(study, storage, config.make(spell=flag), output=output)
+        made = config.make(spell=flag)
+        show_selection(study, storage, made, allow_mixed=allow_mixed, output=output)
 
 
 @app.command(

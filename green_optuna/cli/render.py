@@ -41,6 +41,8 @@ def front_table(front: ParetoFront, *, dominated: bool = False) -> Table:
     table = Table(
         title=f"Pareto front of {front.study_name!r}: {len(front)} of {completed} completed trials",
         title_justify="left",
+        caption=front.note,
+        caption_justify="left",
     )
     columns = _shown_columns(frame, front.objectives)
     table.add_column("trial", justify="right")

@@ -183,10 +183,13 @@ def _quiet_optuna() -> Iterator[None]:
 
 
 def _show_result(study: optuna.Study, rule: Rule | None, trackers: Sequence[Tracker]) -> None:
-    front = pareto_front(study)
+    # A search that has been paid for is shown, whatever is to be said of it.
+    front = pareto_front(study, allow_mixed=True)
     if not front.candidates.trials:
         render.say("No trial was completed.")
         return
+    if front.note is not None:
+        render.say(f"warning: {front.note}")
     render.show(render.front_table(front))
     if rule is not None:
         selection = front.select(rule)

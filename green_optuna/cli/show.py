@@ -23,6 +23,7 @@ def show_front(
     objectives: Sequence[str] | None,
     *,
     dominated: bool,
+    allow_mixed: bool,
     output: Format,
 ) -> None:
     """Show the front of a study.
@@ -32,13 +33,15 @@ def show_front(
         storage: The URL of its storage.
         objectives: Some of the study's objectives; None for all.
         dominated: Whether to show the trials that are not on the front, too.
+        allow_mixed: Whether to compare trials that were not all measured alike.
         output: How to write it.
 
     Raises:
         OptionError: There is no such study, storage or objective.
         StudyError: The study cannot be used.
     """
-    front = pareto_front(find_study(study_name, storage), objectives)
+    found = find_study(study_name, storage)
+    front = pareto_front(found, objectives, allow_mixed=allow_mixed)
     if output is Format.table:
         render.show(render.front_table(front, dominated=dominated))
     else:
@@ -46,7 +49,12 @@ def show_front(
 
 
 def show_selection(
-    study_name: str | None, storage: str | None, rule: Rule | None, *, output: Format
+    study_name: str | None,
+    storage: str | None,
+    rule: Rule | None,
+    *,
+    allow_mixed: bool,
+    output: Format,
 ) -> None:
     """Show the trial that a rule selects from the front of a study.
 
@@ -54,6 +62,8 @@ def show_selection(
         study_name: The study; None for the only one in the storage.
         storage: The URL of its storage.
         rule: The rule; None for the default.
+        allow_mixed: Whether to choose among trials that were not all measured alike. That they
+            are is then said on standard error.
         output: How to write it.
 
     Raises:
@@ -61,7 +71,10 @@ def show_selection(
         NoModelMeetsCapsError: No trial meets the rule's caps.
         StudyError: The study cannot be used.
     """
-    selection = pareto_front(find_study(study_name, storage)).select(rule)
+    front = pareto_front(find_study(study_name, storage), allow_mixed=allow_mixed)
+    selection = front.select(rule)
+    if front.note is not None:
+        render.say(f"warning: {front.note}")
     if output is Format.table:
         render.show(render.selection_table(selection))
     else:

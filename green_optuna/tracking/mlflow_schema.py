@@ -271,6 +271,8 @@ def front_note(front: ParetoFront) -> str:
         f"**Pareto front** of study `{front.study_name}`: {len(front)} of "
         f"{len(front.candidates.trials)} completed trials.\n"
     )
+    if front.note is not None:
+        note += f"\n{front.note}\n"
     if len(front) and set(Tolerance().objectives) <= set(names):
         note += f"\nSelected by default: {front.select()}\n"
     note += "\n| trial | " + " | ".join(quantity_label(name) for name in names) + " |\n"

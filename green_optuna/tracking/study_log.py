@@ -163,7 +163,7 @@ class StudyLog:
         if self._study is None:
             return
         try:
-            front = pareto_front(self._study)
+            front = pareto_front(self._study, allow_mixed=True)
         except Exception as error:
             # The storage may be gone (a temporary folder, a server): nothing depends on it.
             _logger.warning("The Pareto front was not passed on: %s", shown_text(repr(error)))
@@ -274,6 +274,6 @@ def log_front(study: optuna.Study, trackers: Sequence[Tracker]) -> None:
             f"No green_optuna objective has run in the study {study.study_name!r}: it has no "
             "runs to log a front beside."
         )
-    front = pareto_front(study)
+    front = pareto_front(study, allow_mixed=True)
     for tracker in trackers:
         tracker.log_front(front)

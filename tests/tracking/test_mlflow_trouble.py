@@ -25,7 +25,7 @@ from green_optuna.tracking import spool
 from green_optuna.tracking.mlflow_reach import check_database
 from green_optuna.tracking.mlflow_store import study_page
 
-from .records import GRID, make_record, runs_of, studies_and_trials
+from .records import GRID, logged, make_record, runs_of, studies_and_trials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,7 +79,7 @@ def check_nothing_is_lost(study: optuna.Study, spooled: list[int]) -> None:
 
 def the_warning(caplog: pytest.LogCaptureFixture) -> str:
     """Give the one thing that was said of the trouble."""
-    (record,) = [record for record in caplog.records if record.name == "green_optuna"]
+    (record,) = logged(caplog)
     assert record.levelname == "WARNING"
     assert "MLflowTracker(uri=" in record.getMessage()
     return record.getMessage()

@@ -24,7 +24,7 @@ from green_optuna.errors import OptionError, StudyError
 from green_optuna.terms import read_terms
 from green_optuna.tracking import StudyLog, spool
 
-from .records import GRID, TERMS, make_measurement, make_record
+from .records import GRID, TERMS, logged, make_measurement, make_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -178,7 +178,7 @@ def test_the_user_is_told_once_who_failed_why_and_where_the_records_are(
 ) -> None:
     """One warning in the log, however many trials; without the password that the error held."""
     study = run(make_objective([BrokenTracker()]), ENDS)
-    (record,) = [record for record in caplog.records if record.name == "green_optuna"]
+    (record,) = logged(caplog)
     terms = read_terms(study)
     assert terms is not None
     assert record.levelname == "WARNING"
@@ -250,7 +250,7 @@ def test_a_context_that_lets_the_exception_of_the_function_through_has_not_faile
             return Raises()
 
     run(make_objective([Tracker()]), ENDS)
-    assert [record for record in caplog.records if record.name == "green_optuna"] == []
+    assert logged(caplog) == []
 
 
 def test_a_secret_of_a_tracker_is_hidden_wherever_it_stands(

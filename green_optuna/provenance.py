@@ -1,0 +1,106 @@
+"""How the trials of a study were measured, and whether their figures compare.
+
+Energies of other hardware, or from other sources (a counter here, an estimate there), differ by
+more than the models do. Machines that are alike may share a study, such as the nodes of a
+cluster: what counts is the hardware's fingerprint, not the machine's name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from green_optuna.terms import ATTRIBUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from optuna.trial import FrozenTrial
+
+    from green_optuna.energy import Source
+
+# Objectives that hang on the machine and on how it is measured.
+MEASURED_OBJECTIVES = frozenset({"co2e_kg", "energy_kwh", "duration_s"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """How some trials of a study were measured: all of them alike.
+
+    Attributes:
+        sources: Where the energy of each component came from, in words, by component.
+        fingerprint: The hardware, as a short hash; empty where none was kept.
+        hosts: The names of the machines, sorted.
+        n_trials: How many trials were measured so.
+    """
+
+    sources: tuple[tuple[str, str], ...]
+    fingerprint: str
+    hosts: tuple[str, ...]
+    n_trials: int
+
+    def __str__(self) -> str:
+        """Say how many trials were measured how, and where."""
+        trials = "1 trial" if self.n_trials == 1 else f"{self.n_trials} trials"
+        sources = "; ".join(dict.fromkeys(name for _, name in self.sources)) or "no source"
+        hosts = ", ".join(map(repr, self.hosts))
+        return f"{trials} by {sources} on {hosts} (hardware {self.fingerprint or 'not kept'})"
+
+
+def provenance_of(trials: Sequence[FrozenTrial]) -> tuple[Provenance, ...]:
+    """Group trials by how they were measured: by their sources, then by their hardware.
+
+    Args:
+        trials: Trials of one study. Those that were not measured are left out.
+
+    Returns:
+        The groups, the one of the first trial first.
+    """
+    kept = [trial.user_attrs.get(ATTRIBUTE, {}) for trial in trials]
+    measured = [one for one in kept if "energy_kwh" in one]
+    # A trial of before fingerprints were kept is taken for one like its host's others.
+    known = {one["host"]: one["fingerprint"] for one in measured if one.get("fingerprint")}
+    hosts: dict[tuple[tuple[tuple[str, str], ...], str, str], list[str]] = {}
+    for one in measured:
+        host = one["host"]
+        fingerprint = one.get("fingerprint") or known.get(host, "")
+        key = (_names(one["sources"]), fingerprint, "" if fingerprint else host)
+        hosts.setdefault(key, []).append(host)
+    return tuple(
+        Provenance(
+            sources=sources,
+            fingerprint=fingerprint,
+            hosts=tuple(sorted(set(names))),
+            n_trials=len(names),
+        )
+        for (sources, fingerprint, _), names in hosts.items()
+    )
+
+
+def describe_mixture(groups: Sequence[Provenance]) -> str:
+    """Say in a sentence how trials that were not all measured alike were measured."""
+    return (
+        "The completed trials were not all measured alike, so their CO2e may not compare: "
+        f"{', and '.join(map(str, groups))}."
+    )
+
+
+def describe_estimate(sources: Mapping[str, Source]) -> str:
+    """Say in a sentence what follows where no component's energy is measured."""
+    follows_cpu_time = any(source.follows_cpu_time for source in sources.values())
+    follows = (
+        "CPU time and wall-clock time"
+        if follows_cpu_time
+        else "a model of the host rather than what it draws"
+    )
+    names = "; ".join(dict.fromkeys(source.name for source in sources.values()))
+    return (
+        f"Energy is estimated on this host ({names}), so CO2e follows {follows}; "
+        "green-optuna doctor says why, and what would mend it."
+    )
+
+
+def _names(sources: Mapping[str, Sequence[Any]]) -> tuple[tuple[str, str], ...]:
+    """Give the sources' names from what a trial keeps, whose first item each is."""
+    return tuple(sorted((component, str(kept[0])) for component, kept in sources.items()))
