@@ -5,6 +5,7 @@ from the measured run; ``pareto_front`` and its ``select`` choose among the tria
 """
 
 from green_optuna.carbon import Grid
+from green_optuna.doctor import ComponentDiagnosis, Diagnosis, diagnose
 from green_optuna.energy import (
     ComponentEnergy,
     Measurement,
@@ -51,7 +52,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BestQuality",
+    "ComponentDiagnosis",
     "ComponentEnergy",
+    "Diagnosis",
     "DirectionsError",
     "EmptyStudyError",
     "GreenObjective",
@@ -99,6 +102,7 @@ __all__ = [
     "__version__",
     "count_parameters",
     "create_study",
+    "diagnose",
     "green_objective",
     "load_study",
     "log_front",

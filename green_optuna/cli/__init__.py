@@ -1,4 +1,4 @@
-"""The command line: ``green-optuna run``, ``front``, ``select`` and ``measure``.
+"""The command line: ``green-optuna run``, ``front``, ``select``, ``measure``, ``doctor``.
 
 What is asked for goes to standard output; progress, logs and errors go to standard error.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no model meets the caps, 4 this host cannot
@@ -253,6 +253,30 @@ def measure(
         command, grid=grid, output=output, name=name, trackers=(tracker,) if mlflow else ()
     )
     raise typer.Exit(code)
+
+
+@app.command()
+def doctor(
+    *,
+    country: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE",
+            help="Where the electricity comes from, as an ISO 3166 code such as FRA; what the "
+            "environment says unless given.",
+        ),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="How long to test the noise, in s; 0 leaves it out.")
+    ] = 10.0,
+    output: Annotated[
+        Format, typer.Option("--format", help="table or json; json is for scripts.")
+    ] = Format.table,
+) -> None:
+    """Show what can be measured on this host, what is estimated and why, and how noisy it is."""
+    from green_optuna.cli.doctor import show_diagnosis
+
+    raise typer.Exit(show_diagnosis(country, seconds, output=output))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
