@@ -8,12 +8,10 @@ prints medians as a Markdown table and claims nothing.
 - *Optuna alone* is what the others are compared with.
 - *hand-made* is what one writes without this library: a CodeCarbon tracker a trial, with its
   CSV, and ``MLflowCallback`` of ``optuna-integration``, if that is installed.
-- *green_optuna, no tracker* measures with CodeCarbon. A trial that ends within 50 ms of a
-  reading waits until CodeCarbon can give another. That wait is told apart without a change to
-  the library: the meter given to it is CodeCarbon's, subclassed to note when it is asked, and
-  the wait is the time from the return of the user's function to the next question. A trial
-  that lasts longer than those 50 ms does not wait. On the *replay meter*, whose readings cost
-  nothing, is what the library itself adds: Optuna's storage keeps one attribute more a trial.
+- *green_optuna, no tracker* measures with CodeCarbon's sources of this machine. A trial on a
+  counter also waits for the counter's step, where it ends before that: 1 ms for RAPL, up to
+  0.1 s for a GPU's. On the *replay meter*, whose readings cost nothing, is what the library
+  itself adds: Optuna's storage keeps two attributes more a trial, of its start and its end.
 - *MLflowTracker* logs a ready-made record with a trace of 60 points, as a trial of one minute
   has, in ``start_trial`` and ``finish_trial``; no trial has to last a minute for that.
 - *MLflow's client* writes the same metrics, parameters and tags in three calls: one
@@ -43,7 +41,6 @@ import numpy as np
 import optuna
 
 import green_optuna as go
-from green_optuna.energy import CodeCarbonMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,24 +65,11 @@ class Variant:
 
     Attributes:
         name: Its name in the table.
-        run: Runs one trial; returns how much of it was waiting for the meter, in s.
+        run: Runs one trial.
     """
 
     name: str
-    run: Callable[[], float]
-
-
-class NotingMeter(CodeCarbonMeter):
-    """CodeCarbon's meter, which notes when it is asked for its readings."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked_at: list[float] = []
-
-    def read(self) -> go.ComponentEnergy:
-        """Note the time, and read."""
-        self.asked_at.append(time.perf_counter())
-        return super().read()
+    run: Callable[[], object]
 
 
 def new_study(folder: Path, name: str) -> optuna.Study:
@@ -104,9 +88,8 @@ def bare(folder: Path) -> Variant:
     def objective(trial: optuna.Trial) -> tuple[float, float, float]:
         return trial.suggest_float("x", 0.0, 1.0), 1.0, 1000.0
 
-    def run() -> float:
+    def run() -> None:
         study.optimize(objective, n_trials=1)
-        return 0.0
 
     return Variant(BARE, run)
 
@@ -130,30 +113,22 @@ def hand_made(folder: Path) -> Variant:
         x = trial.suggest_float("x", 0.0, 1.0)
         return x, tracker.stop() or 0.0, 1000.0
 
-    def run() -> float:
+    def run() -> None:
         study.optimize(objective, n_trials=1, callbacks=[callback])
-        return 0.0
 
     return Variant("hand-made: CodeCarbon + MLflowCallback", run)
 
 
-def green(folder: Path, name: str, meter: go.Meter) -> Variant:
+def green(folder: Path, name: str, meter: go.Meter | go.MeterOptions) -> Variant:
     """This library without a tracker."""
     study = new_study(folder, name)
-    returned_at = 0.0
 
     @go.green_objective(grid=GRID, meter=meter, trackers=[], n_params=1000)
     def objective(trial: optuna.Trial) -> float:
-        nonlocal returned_at
-        quality = trial.suggest_float("x", 0.0, 1.0)
-        returned_at = time.perf_counter()
-        return quality
+        return trial.suggest_float("x", 0.0, 1.0)
 
-    def run() -> float:
+    def run() -> None:
         study.optimize(objective, n_trials=1)
-        if not isinstance(meter, NotingMeter):
-            return 0.0
-        return next(at for at in meter.asked_at if at >= returned_at) - returned_at
 
     return Variant(name, run)
 
@@ -213,16 +188,8 @@ def tracked(folder: Path) -> Iterator[Variant]:
     client = MlflowClient(f"sqlite:///{folder / 'client-mlflow.db'}")
     experiment_id = client.create_experiment("overhead")
 
-    def run_tracker() -> float:
-        track(tracker, record)
-        return 0.0
-
-    def run_client() -> float:
-        write(client, experiment_id, run, points)
-        return 0.0
-
-    yield Variant(TRACKER, run_tracker)
-    yield Variant(CLIENT, run_client)
+    yield Variant(TRACKER, lambda: track(tracker, record))
+    yield Variant(CLIENT, lambda: write(client, experiment_id, run, points))
 
 
 def points_of(client: MlflowClient, run: Run) -> list[Metric]:
@@ -248,30 +215,27 @@ def write(client: MlflowClient, experiment_id: str, like: Run, points: list[Metr
     client.set_terminated(made.info.run_id)
 
 
-def measure(variants: list[Variant], trials: int) -> dict[str, list[tuple[float, float]]]:
-    """Time the variants in turns: for each, the time and the wait of every trial, in ms."""
-    times: dict[str, list[tuple[float, float]]] = {variant.name: [] for variant in variants}
+def measure(variants: list[Variant], trials: int) -> dict[str, list[float]]:
+    """Time the variants in turns: for each, the time of every trial in ms."""
+    times: dict[str, list[float]] = {variant.name: [] for variant in variants}
     for number in range(-WARM_UP_ROUNDS, trials):
         for variant in variants:
             began_s = time.perf_counter()
-            wait_s = variant.run()
+            variant.run()
             took_s = time.perf_counter() - began_s
             if number >= 0:
-                times[variant.name].append((1000 * took_s, 1000 * wait_s))
+                times[variant.name].append(1000 * took_s)
     return times
 
 
-def table(times: dict[str, list[tuple[float, float]]]) -> Iterator[str]:
-    """Give the lines of the table: medians, and what is left without the wait."""
-    bare_ms = statistics.median(total for total, _ in times[BARE])
-    yield "| no-op trial | ms | of it waiting, ms | without the wait, ms | by Optuna alone |"
-    yield "|---|---:|---:|---:|---:|"
-    for name, pairs in times.items():
-        total_ms = statistics.median(total for total, _ in pairs)
-        wait_ms = statistics.median(wait for _, wait in pairs)
-        rest_ms = statistics.median(total - wait for total, wait in pairs)
-        figures = (total_ms, wait_ms, rest_ms, rest_ms / bare_ms)
-        yield f"| {name} | {' | '.join(f'{figure:.1f}' for figure in figures)} |"
+def table(times: dict[str, list[float]]) -> Iterator[str]:
+    """Give the lines of the table: medians."""
+    bare_ms = statistics.median(times[BARE])
+    yield "| no-op trial | ms | by Optuna alone |"
+    yield "|---|---:|---:|"
+    for name, each_ms in times.items():
+        median_ms = statistics.median(each_ms)
+        yield f"| {name} | {median_ms:.1f} | {median_ms / bare_ms:.1f} |"
 
 
 def machine() -> Iterator[str]:
@@ -283,19 +247,16 @@ def machine() -> Iterator[str]:
     yield f"Python {platform.python_version()}, {versions}"
 
 
-def report(times: dict[str, list[tuple[float, float]]]) -> Iterator[str]:
+def report(times: dict[str, list[float]]) -> Iterator[str]:
     """Give all that is printed."""
     yield from machine()
     yield f"medians of {len(times[BARE])} trials each"
     yield ""
     yield from table(times)
     yield ""
-    rest_ms = statistics.median(total - wait for total, wait in times[GREEN])
-    bare_ms = statistics.median(total for total, _ in times[BARE])
-    yield f"Measuring adds {rest_ms - bare_ms:.1f} ms beyond the wait (target: 10)."
-    tracker_ms, client_ms = (
-        statistics.median(total for total, _ in times[name]) for name in (TRACKER, CLIENT)
-    )
+    green_ms, bare_ms = (statistics.median(times[name]) for name in (GREEN, BARE))
+    yield f"Measuring adds {green_ms - bare_ms:.1f} ms (target: 10)."
+    tracker_ms, client_ms = (statistics.median(times[name]) for name in (TRACKER, CLIENT))
     yield f"The tracker takes {tracker_ms / client_ms:.2f} x MLflow's own client (target: 1.33)."
 
 
@@ -313,7 +274,7 @@ def main() -> None:
         os.environ["GREEN_OPTUNA_STATE_FOLDER"] = str(folder / "state")
         variants = [
             bare(folder),
-            green(folder, GREEN, NotingMeter()),
+            green(folder, GREEN, go.MeterOptions()),
             green(folder, REPLAY, go.ReplayMeter(cpu_w=50.0)),
             *tracked(folder),
         ]
