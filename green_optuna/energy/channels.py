@@ -43,6 +43,12 @@ def read_channels(hardware: Sequence[Any], elapsed_s: float) -> list[Channel]:
     return channels
 
 
+def package_files(hardware: Sequence[Any]) -> list[str]:
+    """Give the files of the processors' counters that are read, where these are RAPL's."""
+    rapl = [one for one in hardware if getattr(one, "_mode", None) == "intel_rapl"]
+    return [file.path for one in rapl for file in _packages_of(one._intel_interface)]
+
+
 def memory_w(hardware: Sequence[Any]) -> float:
     """Give the power of the memory in W, as CodeCarbon estimates it, or measures it now."""
     for item in hardware:
@@ -60,12 +66,16 @@ def _pool_of(item: object, kind: str) -> str | None:
     return f"gpu:{kind}" if part == "GPU" else None
 
 
-def _of_packages(cpu: Any) -> Iterator[Channel]:  # noqa: ANN401 - CodeCarbon's own
-    rapl = cpu._intel_interface
+def _packages_of(rapl: Any) -> Iterator[Any]:  # noqa: ANN401 - CodeCarbon's own
     for file in rapl._rapl_files:
         # A counter that mirrors another one would count a socket twice.
-        counts = file.name.startswith(_PACKAGES) and file.path not in rapl._mirrored_candidates
-        if counts and file.last_energy is not None:
+        if file.name.startswith(_PACKAGES) and file.path not in rapl._mirrored_candidates:
+            yield file
+
+
+def _of_packages(cpu: Any) -> Iterator[Channel]:  # noqa: ANN401 - CodeCarbon's own
+    for file in _packages_of(cpu._intel_interface):
+        if file.last_energy is not None:
             yield Channel(
                 key=file.path,
                 pool=CPU,

@@ -22,8 +22,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.energy.board import Board
-from green_optuna.energy.channels import memory_w, read_channels
+from green_optuna.energy.channels import memory_w, package_files, read_channels
 from green_optuna.energy.charge import Charge
+from green_optuna.energy.dram import RESOLUTION_S, dram_channels, dram_counters
 from green_optuna.energy.hardware import (
     check_gpus_found,
     cpu_time_estimate,
@@ -31,7 +32,7 @@ from green_optuna.energy.hardware import (
     sources_of,
 )
 from green_optuna.energy.host import CPU, IDLE_SPAN_S, Host
-from green_optuna.energy.measurement import ComponentEnergy
+from green_optuna.energy.measurement import ComponentEnergy, Source
 from green_optuna.energy.options import MeterOptions
 from green_optuna.energy.process import (
     machine_busy_s,
@@ -45,7 +46,6 @@ from green_optuna.errors import GreenOptunaError, MeterError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from green_optuna.energy.measurement import Source
     from green_optuna.energy.options import TrackingMode
     from green_optuna.energy.process import CpuTimeEstimate
 
@@ -66,10 +66,12 @@ class CodeCarbonMeter:
         self._board = board or Board()
         self._name = ""
         self._hardware: list[Any] = []
-        self._sources: Mapping[str, Source] = {}
+        self._sources: dict[str, Source] = {}
         # Whether the processors' energy is the machine's, to be shared with the others.
         self._shares_cpu = False
         self._cpu_estimate: CpuTimeEstimate | None = None
+        # The memory's counters, where it has some, else its estimated power.
+        self._dram: list[Any] = []
         self._ram_w = 0.0
         self._running = 0
         self._read_at_s = -math.inf
@@ -179,7 +181,12 @@ class CodeCarbonMeter:
         self._sources = sources
         self._cpu_estimate = cpu_time_estimate(hardware) if mode == "process" else None
         self._shares_cpu = self._cpu_estimate is None
-        self._ram_w = memory_w(hardware)
+        self._dram = [] if self.options.ram_power_w else dram_counters(package_files(hardware))
+        if self._dram:
+            memory = Source("RAPL, memory", measured=True, resolution_s=RESOLUTION_S)
+            self._sources["ram"] = memory
+        # Counted or estimated, but not both.
+        self._ram_w = 0.0 if self._dram else memory_w(hardware)
         left_out = set() if self._shares_cpu else {"CPU"}
         left_out |= set() if "gpu" in sources else {"GPU"}
         self._hardware = [one for one in hardware if type(one).__name__ not in left_out]
@@ -207,7 +214,7 @@ class CodeCarbonMeter:
     def _channels(self, now_s: float) -> list[Any]:
         elapsed_s = now_s - self._read_at_s if math.isfinite(self._read_at_s) else 0.0
         self._read_at_s = now_s
-        return read_channels(self._hardware, elapsed_s)
+        return [*read_channels(self._hardware, elapsed_s), *dram_channels(self._dram)]
 
     def _cpu_times(self, host: Host) -> dict[str, float]:
         """Give the CPU time in s of this process and its children, and of those it settles for."""

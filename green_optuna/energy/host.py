@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 
     from green_optuna.energy.process import TreeTime
 
+# What is shared out together: the processors, the memory as an estimate, and as counters have it.
+# All else is an accelerator.
 CPU = "cpu"
 RAM = "ram"
+DRAM = "dram"
 
 # A process that has been between two trials for longer has left its study.
 MAX_PAUSE_S = 60.0
@@ -57,7 +60,7 @@ class Channel:
 
     Attributes:
         key: Names it on this host, the same for each process that reads it.
-        pool: What it is a part of: "cpu", "ram", or one accelerator.
+        pool: What it is a part of: "cpu", "dram", or one accelerator.
         joules: The state of a counter in J, or None where it is no counter.
         wraps_at_j: At how many J the counter begins anew; 0 where that is not known.
         power_w: The mean power in W since it was last asked for, where it is no counter.
@@ -247,7 +250,7 @@ class Host:
             if name == CPU:
                 self._settle_processors(joules, span_s, cpu_s, busy_s)
             else:
-                self._share_standing(name, joules, span_s, component=1)
+                self._share_standing(name, joules, span_s, component=2 if name == DRAM else 1)
         if troubles:
             raise troubles[0]
 

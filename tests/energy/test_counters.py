@@ -74,7 +74,7 @@ def test_sockets_add_up(fake_rapl: FakeRapl, meter: CodeCarbonMeter) -> None:
 def test_no_joule_is_counted_in_two_domains(fake_rapl: FakeRapl, meter: CodeCarbonMeter) -> None:
     """What a package's parts use is in the package's figure; the platform's holds the package's.
 
-    The memory's is in neither; CodeCarbon leaves it out, and its power is estimated.
+    The memory's is in neither: it is read where there is one, unless its power is given.
     """
     fake_rapl.add("0", "package-0", joules=1000.0)
     domains = {"0:0": "core", "0:1": "uncore", "0:2": "dram", "1": "psys"}
@@ -87,6 +87,41 @@ def test_no_joule_is_counted_in_two_domains(fake_rapl: FakeRapl, meter: CodeCarb
             fake_rapl.use(domain, 10.0)
 
     assert used_j(meter, use)["cpu"] == pytest.approx(10.0)
+
+
+def test_the_memorys_counters_are_read_rather_than_estimated(fake_rapl: FakeRapl) -> None:
+    """Two packages with 3 J and 4 J of memory are 7 J, and then all is called measured."""
+    for package in ("0", "1"):
+        fake_rapl.add(package, f"package-{package}", joules=1000.0 * (int(package) + 1))
+        fake_rapl.add(f"{package}:0", "core")
+        fake_rapl.add(f"{package}:1", "dram", joules=300.0)
+    meter = CodeCarbonMeter()
+    sampler = Sampler(meter)
+    sampler.start()
+    # A real counter never rests: what it counts belongs to the time since it last moved.
+    for domain in ("0", "0:1", "1:1"):
+        fake_rapl.use(domain, 1.0)
+    time.sleep(2 * meter.min_interval_s)
+    window = sampler.open()
+    fake_rapl.use("0:1", 3.0)
+    fake_rapl.use("1:1", 4.0)
+    fake_rapl.use("0", 10.0)
+    measurement = sampler.close(window, Grid(carbon_intensity_g_per_kwh=50.0))
+    meter.stop()
+    assert joules_from_kwh(measurement.energy.ram_kwh) == pytest.approx(7.0, rel=0.01)
+    assert measurement.sources["ram"].name == "RAPL, memory"
+    assert measurement.basis == "measured"
+
+
+def test_half_of_a_memorys_counters_are_none(fake_rapl: FakeRapl) -> None:
+    """Where one package counts its memory and the other does not, the whole is estimated."""
+    for package in ("0", "1"):
+        fake_rapl.add(package, f"package-{package}", joules=1000.0 * (int(package) + 1))
+    fake_rapl.add("0:0", "dram")
+    meter = CodeCarbonMeter()
+    meter.start()
+    assert not meter.sources["ram"].measured
+    meter.stop()
 
 
 def test_a_counter_that_wraps_around_goes_on(fake_rapl: FakeRapl, meter: CodeCarbonMeter) -> None:
