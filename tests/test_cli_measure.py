@@ -141,6 +141,32 @@ def test_children_count_that_the_program_waits_for(command: Command) -> None:
     assert cpu_kwh[2] < 0.7 * cpu_kwh[0]
 
 
+# Works until 2.5 s of CPU time, measures that, and writes what it cost to a file.
+MEASURES_ITSELF = """
+import json, time
+import green_optuna as go
+with go.measure(country="FRA") as run:
+    while time.process_time() < 2.5: pass
+kwh = run.result.energy.to_dict()
+open("inner.json", "w").write(json.dumps(kwh | {"shared": run.result.shared}))
+"""
+
+
+@pytest.mark.slow
+def test_a_program_that_measures_itself_is_measured_as_a_whole(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it measures is a part of what it costs: the two accounts share nothing."""
+    monkeypatch.setenv("PYTHONPATH", ROOT)
+    ended, outer = command.python(MEASURES_ITSELF)
+    assert ended.code == 0, ended.err
+    inner = json.loads(Path("inner.json").read_text())
+    assert outer["energy_kwh"]["cpu"] > inner["cpu"] > 0
+    assert outer["energy_kwh"]["ram"] > inner["ram"] > 0
+    assert not inner["shared"]
+    assert not outer["shared"]
+
+
 # How it ends
 
 

@@ -17,6 +17,7 @@ from green_optuna.carbon import Grid
 from green_optuna.cli import render
 from green_optuna.cli.spelling import grid_flags
 from green_optuna.energy import MeterOptions, sampler_for
+from green_optuna.energy.board import MEASURED_BY_VARIABLE
 from green_optuna.errors import MeterError, OptionError
 from green_optuna.folders import write_atomically
 from green_optuna.measure import measure
@@ -187,13 +188,18 @@ def _run(command: Sequence[str]) -> None:
     with _handled_by(handle):
         # Processor time of ours, which tells more the shorter the program is.
         with sampler_for(MeterOptions()).excluded():
-            process = subprocess.Popen(command)
+            process = subprocess.Popen(command, env=_environment())
         with process:
             for number in early:
                 process.send_signal(number)
             code = process.wait()
     if code:
         raise ProgramFailedError(128 - code if code < 0 else code)
+
+
+def _environment() -> dict[str, str]:
+    """Give the program's environment, which says that it is measured as a whole."""
+    return os.environ | {MEASURED_BY_VARIABLE: str(os.getpid())}
 
 
 @contextlib.contextmanager

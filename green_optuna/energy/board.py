@@ -32,6 +32,10 @@ _logger = logging.getLogger("green_optuna")
 # The layout of the file, which processes with another version of this library read as empty.
 VERSION = 1
 
+# Names the process that measures this one and its children as a whole. Such a program and what
+# it measures itself are two accounts of the same energy, and share none of it with one another.
+MEASURED_BY_VARIABLE = "GREEN_OPTUNA_MEASURED_BY"
+
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PID_SPACE = Path("/proc/self/ns/pid")
 
@@ -53,6 +57,7 @@ def board_path() -> Path:
         folder = own_folder(Path(tempfile.gettempdir()) / f"green_optuna-{user}-hosts")
     # Two containers may share the folder: they number their processes each for itself.
     parts = [platform.node(), *map(_identity, (_BOOT_ID, _PID_SPACE)), str(VERSION)]
+    parts.append(os.environ.get(MEASURED_BY_VARIABLE, ""))
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return folder / f"{digest}.json"
 
