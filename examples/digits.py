@@ -115,6 +115,7 @@ if __name__ == "__main__":
     if front.mixed:
         print(f"\n{front.note}")
     print_choice(front)
-    print(f"The whole search cost {format_co2e(front.candidates.spent_co2e_kg)} of CO2e.")
+    chosen = front.select()
+    print(front.ledger.summary(chosen.number, chosen.measurement))
     uri = shlex.quote(shown_url(mlflow.get_tracking_uri()))
     print(f"See each trial's energy over time: mlflow ui --backend-store-uri {uri}")

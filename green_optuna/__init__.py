@@ -35,6 +35,7 @@ from green_optuna.errors import (
 )
 from green_optuna.front import ParetoFront, Selection, pareto_front
 from green_optuna.intervals import Interval
+from green_optuna.ledger import Ledger, LedgerRow
 from green_optuna.measure import MeasuredFunction, measure
 from green_optuna.measured import MeasuredRun
 from green_optuna.models import ParameterCount, count_parameters
@@ -64,6 +65,8 @@ __all__ = [
     "GridError",
     "Interval",
     "Knee",
+    "Ledger",
+    "LedgerRow",
     "MLflowTracker",
     "MeasuredFunction",
     "MeasuredRun",

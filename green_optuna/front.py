@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from green_optuna.energy import Measurement
     from green_optuna.intervals import Interval
+    from green_optuna.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +162,11 @@ class ParetoFront:
         return tuple(trial.number for trial in self.trials)
 
     @property
+    def ledger(self) -> Ledger:
+        """What the study has spent, by how its trials ended, whatever the front is drawn over."""
+        return self.candidates.ledger
+
+    @property
     def mixed(self) -> bool:
         """Whether it compares energies that were not all measured alike.
 
@@ -280,6 +286,7 @@ class ParetoFront:
             "n_completed": len(self.candidates.trials),
             "mixed": self.mixed,
             "note": self.note,
+            "ledger": self.ledger.to_dict(),
             "trials": [
                 {name: _finite_or_none(record.get(name)) for name in columns} for record in records
             ],

@@ -2,7 +2,8 @@
 
 Optuna's storage holds three attributes of ours, each one small dict: ``green_optuna`` of the
 study (its terms), ``green_optuna`` of a trial (who runs it; then what it cost) and
-``green_optuna_reports`` of a trial (its reports, thinned). One dict costs a storage as much as
+``green_optuna_reports`` of a trial (its reports, thinned); and, of a study, now and then one for a
+trial that was killed. One dict costs a storage as much as
 one number does; twenty numbers cost twenty times that.
 """
 
@@ -19,9 +20,10 @@ from optuna.trial import TrialState
 from green_optuna.carbon import Grid
 from green_optuna.energy import ComponentEnergy, Measurement, Source
 from green_optuna.errors import OptionError, StudyError
+from green_optuna.ledger import End, Entry, Ledger
 from green_optuna.models import ParameterCount
 from green_optuna.runs import RunRecord, intervals_of, runs_from_lists, runs_to_lists
-from green_optuna.terms import ATTRIBUTE, VERSION, StudyTerms, check_directions, read_terms
+from green_optuna.terms import ATTRIBUTE, VERSION, StudyTerms, check_directions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,11 +38,20 @@ REPORTS_ATTRIBUTE = "green_optuna_reports"
 
 # Under this name stands what each run came to, in the dict that is kept of a trial.
 EACH_RUN = "each_run"
+KILLED_ATTRIBUTE = "green_optuna.killed."
+"""With a trial's number behind it, the attribute of a study that keeps what a killed trial cost
+where the trial itself takes no attribute any more: Optuna's heartbeat had ended it."""
 
 # Beyond this many reports, what the storage keeps of a trial is thinned.
 MAX_STORED_REPORTS = 200
 
-State = Literal["running", "complete", "pruned", "failed"]
+State = Literal["running", "complete", "pruned", "failed", "killed"]
+
+_ENDS: dict[TrialState, End] = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
 
 Kind = Literal["trial", "measurement"]
 
@@ -89,20 +100,22 @@ class TrialRecord:
         terms: The terms of its study; of a measurement, with a key that it shares with those of
             its name in its process.
         number: Its number in the study; of a measurement, among those that share its key.
-        state: "running" when it starts and while it runs, then how it ended.
+        state: "running" when it starts and while it runs, then how it ended: "killed" where its
+            process did, in the middle of it.
         started_at: When it started, in s since the epoch.
         kind: "trial", or "measurement" where there is no study.
         params: Its hyperparameters.
         run_ids: The run that each tracker opened for it, by the tracker's name.
         user_attrs: What the user's function attached to it.
         measurement: What it cost; None at its start.
+        overhead: What its process used between trials before it ended, in kWh per component.
         quality: The quality that the user's function returned.
         n_params: The number of parameters that counts.
         parameters: The parameters of its model, where it was a model that was counted.
         objectives: The values that went to Optuna, by name; empty unless complete.
         runs: What each run of its function came to, where it was to run several times.
         reports: What it reported.
-        error: The exception that ended it, in one line; None unless it failed.
+        error: The exception that ended it, in one line; None unless it failed or was killed.
         live_flushes: How often trackers were told of it while it ran. What that took is part
             of its measurement.
     """
@@ -117,6 +130,7 @@ class TrialRecord:
     run_ids: Mapping[str, str] = field(default_factory=dict)
     user_attrs: Mapping[str, Any] = field(default_factory=dict)
     measurement: Measurement | None = None
+    overhead: ComponentEnergy = field(default_factory=ComponentEnergy)
     quality: float | None = None
     n_params: int | None = None
     parameters: ParameterCount | None = None
@@ -149,6 +163,8 @@ class TrialRecord:
             kept |= measurement_to_dict(self.measurement)
         if self.runs:
             kept[EACH_RUN] = runs_to_lists(self.runs)
+        if self.overhead.total_kwh > 0:
+            kept["overhead_kwh"] = self.overhead.to_dict()
         return kept
 
 
@@ -165,10 +181,7 @@ def measurement_to_dict(measurement: Measurement) -> dict[str, Any]:
         "co2e_kg": measurement.co2e_kg,
         "grid": measurement.grid.to_dict(),
         "basis": measurement.basis,
-        "sources": {
-            name: [source.name, source.measured, source.follows_cpu_time, source.resolution_s]
-            for name, source in measurement.sources.items()
-        },
+        "sources": sources_to_dict(measurement.sources),
         "host": measurement.host,
         "fingerprint": measurement.fingerprint,
         "shared": measurement.shared,
@@ -182,12 +195,25 @@ def measurement_from_dict(kept: Mapping[str, Any]) -> Measurement:
         energy=ComponentEnergy.from_dict(kept["energy_kwh"]),
         duration_s=kept["duration_s"],
         grid=Grid.from_dict(kept["grid"]),
-        sources={name: Source(*source) for name, source in kept["sources"].items()},
+        sources=sources_from_dict(kept["sources"]),
         host=kept["host"],
         fingerprint=kept.get("fingerprint", ""),
         shared=kept["shared"],
         runs=kept.get("runs", 1),
     )
+
+
+def sources_to_dict(sources: Mapping[str, Source]) -> dict[str, list[Any]]:
+    """Give where energies come from as JSON keeps it."""
+    return {
+        name: [source.name, source.measured, source.follows_cpu_time, source.resolution_s]
+        for name, source in sources.items()
+    }
+
+
+def sources_from_dict(kept: Mapping[str, Sequence[Any]]) -> dict[str, Source]:
+    """Undo :func:`sources_to_dict`."""
+    return {name: Source(*source) for name, source in kept.items()}
 
 
 def measurement_of(trial: FrozenTrial) -> Measurement | None:
@@ -207,6 +233,32 @@ def trial_intervals(trial: FrozenTrial, objectives: Sequence[str]) -> dict[str, 
     return intervals_of(runs_from_lists(kept[EACH_RUN]), Grid.from_dict(kept["grid"]), objectives)
 
 
+def entry_of(trial: FrozenTrial, killed: Mapping[str, Any] | None = None) -> Entry | None:
+    """Give what a trial adds to its study's ledger, or None while it waits or runs.
+
+    Args:
+        trial: The trial.
+        killed: What its study keeps of it, where it could not be kept in the trial itself.
+    """
+    kept = trial.user_attrs.get(ATTRIBUTE, {})
+    if killed is not None and "energy_kwh" not in kept:
+        kept = {**kept, **killed}
+    state = kept.get("state", "running")
+    # One that Optuna takes for running may have ended for us: SystemExit leaves it so. What it
+    # enqueues again after a kill begins with the attributes of the trial that was killed.
+    if trial.state == TrialState.WAITING:
+        return None
+    if trial.state == TrialState.RUNNING and state in ("running", "killed"):
+        return None
+    energies_kwh = kept.get("energy_kwh")
+    return Entry(
+        number=trial.number,
+        end="killed" if state == "killed" else _ENDS.get(trial.state, state),
+        energy_kwh=None if energies_kwh is None else sum(energies_kwh.values()),
+        overhead_kwh=sum(kept.get("overhead_kwh", {}).values()),
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)  # arrays have no one truth value to compare by
 class Candidates:
     """The completed trials of a study, as arrays.
@@ -218,8 +270,7 @@ class Candidates:
         trials: Its completed trials in the order of their numbers, read-only.
         losses: Their objective values, an ndarray in the shape of (n_trials, n_objectives).
         feasible: Whether each meets its constraints, in the shape of (n_trials,).
-        spent_kwh: Energy in kWh of all the study's trials, however they ended.
-        spent_co2e_kg: CO2e in kg of all the study's trials, however they ended.
+        ledger: What the study has spent, by how its trials ended.
     """
 
     study_name: str
@@ -228,8 +279,17 @@ class Candidates:
     trials: tuple[FrozenTrial, ...]
     losses: npt.NDArray[np.float64]
     feasible: npt.NDArray[np.bool_]
-    spent_kwh: float
-    spent_co2e_kg: float
+    ledger: Ledger
+
+    @property
+    def spent_kwh(self) -> float:
+        """What the study has spent, in kWh: its ledger's total."""
+        return self.ledger.energy_kwh
+
+    @property
+    def spent_co2e_kg(self) -> float:
+        """What the study has spent, in kg of CO2e: its ledger's total."""
+        return self.ledger.co2e_kg
 
     def restrict(self, objectives: Sequence[str] | None) -> Candidates:
         """Keep only some of the objectives.
@@ -257,7 +317,8 @@ def read_candidates(study: optuna.Study) -> Candidates:
         StudyError: The study does not say what its objectives are.
         DirectionsError: Not all of them are minimised.
     """
-    terms = read_terms(study)
+    attributes = study.user_attrs
+    terms = StudyTerms.from_dict(attributes[ATTRIBUTE]) if ATTRIBUTE in attributes else None
     objectives = terms.objectives if terms else tuple(study.metric_names or ())
     if len(objectives) != len(study.directions):
         raise StudyError(
@@ -268,7 +329,9 @@ def read_candidates(study: optuna.Study) -> Candidates:
     check_directions(study, objectives)
     all_trials = study.get_trials(deepcopy=False)
     trials = tuple(trial for trial in all_trials if trial.state == TrialState.COMPLETE)
-    kept = [trial.user_attrs.get(ATTRIBUTE, {}) for trial in all_trials]
+    entries = (
+        entry_of(trial, attributes.get(f"{KILLED_ATTRIBUTE}{trial.number}")) for trial in all_trials
+    )
     losses = np.array([trial.values for trial in trials], dtype=np.float64)
     feasible = [all(value <= 0 for value in trial.constraints.values()) for trial in trials]
     return Candidates(
@@ -278,6 +341,5 @@ def read_candidates(study: optuna.Study) -> Candidates:
         trials=trials,
         losses=losses.reshape(len(trials), len(objectives)),
         feasible=np.array(feasible, dtype=np.bool_),
-        spent_kwh=sum(sum(one["energy_kwh"].values()) for one in kept if "energy_kwh" in one),
-        spent_co2e_kg=sum(one.get("co2e_kg", 0.0) for one in kept),
+        ledger=Ledger.of((one for one in entries if one), terms.grid if terms else None),
     )

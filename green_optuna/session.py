@@ -242,6 +242,7 @@ class TrialRun:
         self._record = replace(
             self._record,
             measurement=replace(measurement, runs=self._repeats.made),
+            overhead=session.sampler.take_overhead(),
             started_at=window.started_at,
         )
 

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -25,7 +26,7 @@ from green_optuna.cli.storage import DEFAULT_STORAGE
 from green_optuna.config import StudyConfig
 from green_optuna.record import read_candidates
 from green_optuna.terms import ATTRIBUTE
-from green_optuna.units import format_co2e
+from green_optuna.units import format_co2e, format_energy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -427,7 +428,11 @@ def test_run_runs_a_study_and_shows_its_front(command: Command) -> None:
     assert len(study.trials) == 3
     front = command("front", "--storage", "sqlite:///green_optuna.db").out
     selected = command("select", "--storage", "sqlite:///green_optuna.db").out
-    assert ran.out == front + selected
+    heading = "What the search cost"
+    assert ran.out.partition(heading)[0] == front.partition(heading)[0] + selected
+    table = ran.out.partition(heading)[2]
+    assert table.startswith(front.partition(heading)[2].rstrip())
+    assert re.search(r"The search cost [\d.]+ (k )?trainings of trial \d", " ".join(table.split()))
     assert "3/3 trials" in ran.err
     assert f"{format_co2e(read_candidates(study).spent_co2e_kg)} CO2e" in ran.err
 
@@ -450,6 +455,18 @@ def test_run_measures_a_plain_function(command: Command) -> None:
     kept = load().trials[0].user_attrs[ATTRIBUTE]
     assert kept["grid"]["country"] == "POL"
     assert kept["co2e_kg"] == load().trials[0].values[1] > 0
+
+
+def test_the_front_says_what_the_search_cost(command: Command) -> None:
+    """As a table below the front, in JSON, and not in CSV, which is one row a trial."""
+    run(command, "objective")
+    ledger = go.pareto_front(load()).ledger
+    table = command("front").out
+    assert "What the search cost" in table
+    assert format_energy(ledger["complete"].energy_kwh) in table
+    assert format_co2e(ledger.co2e_kg) in table
+    assert json.loads(command("front", "--format", "json").out)["ledger"] == ledger.to_dict()
+    assert "overhead" not in command("front", "--format", "csv").out
 
 
 def test_run_without_a_rule_selects_nothing(command: Command) -> None:

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from green_optuna.units import quantity_label, show_quantity
+from green_optuna.units import (
+    format_co2e,
+    format_count,
+    format_energy,
+    quantity_label,
+    show_quantity,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
 
     from green_optuna.front import ParetoFront, Selection
     from green_optuna.intervals import Interval
+    from green_optuna.ledger import Ledger
 
 
 class Format(enum.StrEnum):
@@ -56,6 +63,34 @@ def front_table(front: ParetoFront, *, dominated: bool = False) -> Table:
         marks = ["yes" if record["on_front"] else ""] if dominated else []
         figures = [_shown(name, record[name]) for name in columns]
         table.add_row(str(record["trial"]), *marks, *figures, _in_words(params[record["trial"]]))
+    return table
+
+
+def ledger_table(ledger: Ledger, selection: Selection | None = None) -> Table:
+    """Draw what a study has spent as a table, an account a row.
+
+    Args:
+        ledger: What it has spent.
+        selection: The model that was chosen, with whose training the search is compared.
+    """
+    from rich.table import Table
+
+    table = Table(title="What the search cost", title_justify="left", show_footer=True)
+    total = str(ledger.n_trials), format_energy(ledger.energy_kwh), format_co2e(ledger.co2e_kg)
+    table.add_column("spent on", footer="total")
+    for heading, footer in zip(("trials", "energy", "CO2e"), total, strict=True):
+        table.add_column(heading, footer=footer, justify="right")
+    table.add_column("share", justify="right")
+    for row in ledger.rows:
+        count = "" if row.account == "overhead" else str(row.n_trials)
+        share = row.energy_kwh / ledger.energy_kwh if ledger.energy_kwh > 0 else 0.0
+        energy, co2e = format_energy(row.energy_kwh), format_co2e(row.co2e_kg)
+        table.add_row(row.account, count, energy, co2e, f"{share:.1%}")
+    said = [ledger.note()] if ledger.not_measured else []
+    if selection is not None and (trainings := ledger.against(selection.measurement)):
+        count = format_count(trainings)
+        said.insert(0, f"The search cost {count} trainings of trial {selection.number}.")
+    table.caption, table.caption_justify = "\n".join(said) or None, "left"
     return table
 
 

@@ -17,7 +17,7 @@ from green_optuna.cli.storage import DEFAULT_STORAGE, open_storage
 from green_optuna.config import make_objective
 from green_optuna.errors import OptionError
 from green_optuna.front import pareto_front
-from green_optuna.record import measurement_of, read_candidates
+from green_optuna.record import entry_of, measurement_of, read_candidates
 from green_optuna.study import create_study
 from green_optuna.terms import StudyTerms, read_terms
 from green_optuna.tracking import MLflowTracker
@@ -146,9 +146,11 @@ class _Tally:
         self._task = progress.add_task(study.study_name, total=n_trials, spent=self._spent())
 
     def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        measurement = measurement_of(trial)
+        measurement, entry = measurement_of(trial), entry_of(trial)
         with self._lock:
-            self._spent_co2e_kg += 0.0 if measurement is None else measurement.co2e_kg
+            if measurement is not None and entry is not None:
+                spent_kwh = measurement.energy_kwh + entry.overhead_kwh
+                self._spent_co2e_kg += measurement.grid.co2e_kg(spent_kwh)
             self._progress.update(self._task, advance=1, spent=self._spent())
         if self._interrupt.asked:
             study.stop()
@@ -186,15 +188,18 @@ def _show_result(study: optuna.Study, rule: Rule | None, trackers: Sequence[Trac
     # A search that has been paid for is shown, whatever is to be said of it.
     front = pareto_front(study, allow_mixed=True)
     if not front.candidates.trials:
-        render.say("No trial was completed.")
+        render.say(f"No trial was completed. {front.ledger}")
         return
     if front.note is not None:
         render.say(f"warning: {front.note}")
     render.show(render.front_table(front))
-    if rule is not None:
-        selection = front.select(rule)
-        render.show(render.selection_table(selection))
-        _show_mlflow(selection, trackers)
+    if rule is None:
+        render.show(render.ledger_table(front.ledger))
+        return
+    selection = front.select(rule)
+    render.show(render.selection_table(selection))
+    render.show(render.ledger_table(front.ledger, selection))
+    _show_mlflow(selection, trackers)
 
 
 def _show_mlflow(selection: Selection, trackers: Sequence[Tracker]) -> None:

@@ -44,6 +44,7 @@ def show_front(
     front = pareto_front(found, objectives, allow_mixed=allow_mixed)
     if output is Format.table:
         render.show(render.front_table(front, dominated=dominated))
+        render.show(render.ledger_table(front.ledger))
     else:
         typer.echo(render.front_text(front, output, dominated=dominated), nl=False)
 

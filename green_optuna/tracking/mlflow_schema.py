@@ -41,6 +41,8 @@ STATUS: dict[State, str] = {
     "complete": "FINISHED",
     "pruned": "KILLED",
     "failed": "FAILED",
+    # MLflow's own KILLED is what a pruned trial is.
+    "killed": "FAILED",
 }
 
 TRACE_FILE = "energy/trace.csv"
@@ -273,8 +275,12 @@ def front_note(front: ParetoFront) -> str:
     )
     if front.note is not None:
         note += f"\n{front.note}\n"
+    cost = str(front.ledger)
     if len(front) and set(Tolerance().objectives) <= set(names):
-        note += f"\nSelected by default: {front.select()}\n"
+        selection = front.select()
+        note += f"\nSelected by default: {selection}\n"
+        cost = front.ledger.summary(selection.number, selection.measurement)
+    note += f"\n{cost}\n"
     note += "\n| trial | " + " | ".join(quantity_label(name) for name in names) + " |\n"
     note += "|---:|" + "---:|" * len(names) + "\n"
     losses = front.candidates.losses[list(front.rows)].tolist()
@@ -302,6 +308,7 @@ def study_points(front: ParetoFront, *, at_s: float) -> list[Point]:
         "study/energy_kwh": candidates.spent_kwh,
         "study/co2e_kg": candidates.spent_co2e_kg,
     }
+    values |= {f"ledger/{row.account}_kwh": row.energy_kwh for row in front.ledger.rows}
     step = max((trial.number for trial in candidates.trials), default=0)
     return [Point(key, value, _ms(at_s), step) for key, value in values.items()]
 

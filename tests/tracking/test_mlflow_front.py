@@ -51,13 +51,20 @@ def test_the_front_is_on_the_run_of_the_study(client: MlflowClient, mlflow_uri: 
     assert [row["on_front"] == "True" for row in rows] == [n in front.numbers for n in range(3)]
     note = parent.data.tags["mlflow.note.content"]
     assert f"{len(front)} of 3 completed trials" in note
-    assert str(front.select()) in note
+    chosen = front.select()
+    assert str(chosen) in note
+    assert front.ledger.summary(chosen.number, chosen.measurement) in note
     assert parent.data.metrics == pytest.approx(
         {
             "study/completed_trials": 3,
             "study/front_size": len(front),
             "study/energy_kwh": front.candidates.spent_kwh,
             "study/co2e_kg": front.candidates.spent_co2e_kg,
+            "ledger/complete_kwh": front.ledger["complete"].energy_kwh,
+            "ledger/pruned_kwh": 0,
+            "ledger/failed_kwh": 0,
+            "ledger/killed_kwh": 0,
+            "ledger/overhead_kwh": front.ledger["overhead"].energy_kwh,
         }
     )
 

@@ -1,0 +1,196 @@
+"""What a study spent, by how its trials ended, and on what lay between them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from green_optuna.units import format_co2e, format_count, format_energy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from green_optuna.carbon import Grid
+    from green_optuna.energy import Measurement
+
+End = Literal["complete", "pruned", "failed", "killed"]
+Account = Literal["complete", "pruned", "failed", "killed", "overhead"]
+
+ACCOUNTS: tuple[Account, ...] = ("complete", "pruned", "failed", "killed", "overhead")
+"""What energy is spent on: trials by their end, and what passes between trials."""
+
+# A study that ran for long without us would otherwise fill the screen.
+MAX_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What one trial that has ended adds to the ledger of its study.
+
+    Attributes:
+        number: The trial's number.
+        end: How it ended.
+        energy_kwh: Its energy in kWh; None where it was not measured.
+        overhead_kwh: What its process used between trials before its end, in kWh.
+    """
+
+    number: int
+    end: End
+    energy_kwh: float | None
+    overhead_kwh: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """What went into one account.
+
+    Attributes:
+        account: How the trials ended, or "overhead".
+        n_trials: How many trials it is the energy of; 0 for the overhead.
+        energy_kwh: Their energy, in kWh.
+        co2e_kg: Their CO2e in kg.
+    """
+
+    account: Account
+    n_trials: int
+    energy_kwh: float
+    co2e_kg: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the row as plain data, without its name."""
+        return {
+            "n_trials": self.n_trials,
+            "energy_kwh": self.energy_kwh,
+            "co2e_kg": self.co2e_kg,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What a study has spent so far.
+
+    Attributes:
+        rows: One row an account, in the order of ``ACCOUNTS``, empty ones too.
+        not_measured: The numbers of the trials that ended without a measurement: those that
+            ran without green_optuna, that a meter failed, or that were killed before the first
+            sample. Whatever they used is in no row.
+    """
+
+    rows: tuple[LedgerRow, ...]
+    not_measured: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry], grid: Grid | None) -> Self:
+        """Add up.
+
+        Args:
+            entries: One a trial that has ended.
+            grid: The study's intensity and PUE, which turn energy into CO2e; None where no
+                green_optuna objective has run, so that nothing was measured either.
+        """
+        entries = tuple(entries)
+        amounts: dict[Account, list[float]] = {account: [] for account in ACCOUNTS}
+        for entry in entries:
+            if entry.energy_kwh is not None:
+                amounts[entry.end].append(entry.energy_kwh)
+        overhead_kwh = math.fsum(entry.overhead_kwh for entry in entries)
+
+        def row(account: Account) -> LedgerRow:
+            energy_kwh = overhead_kwh if account == "overhead" else math.fsum(amounts[account])
+            return LedgerRow(
+                account=account,
+                n_trials=len(amounts[account]),
+                energy_kwh=energy_kwh,
+                co2e_kg=grid.co2e_kg(energy_kwh) if grid else 0.0,
+            )
+
+        return cls(
+            rows=tuple(row(account) for account in ACCOUNTS),
+            not_measured=tuple(entry.number for entry in entries if entry.energy_kwh is None),
+        )
+
+    @property
+    def n_trials(self) -> int:
+        """How many trials were measured."""
+        return sum(row.n_trials for row in self.rows)
+
+    @property
+    def energy_kwh(self) -> float:
+        """What the search cost, in kWh: all trials, however they ended, and the overhead."""
+        return math.fsum(row.energy_kwh for row in self.rows)
+
+    @property
+    def co2e_kg(self) -> float:
+        """What the search cost, in kg of CO2e: energy times PUE times carbon intensity."""
+        return math.fsum(row.co2e_kg for row in self.rows)
+
+    def __getitem__(self, account: Account) -> LedgerRow:
+        """Give the row of an account: ``ledger["failed"]``."""
+        return self.rows[ACCOUNTS.index(account)]
+
+    def against(self, measurement: Measurement | None) -> float | None:
+        """Tell how many trainings of one model the search cost.
+
+        Args:
+            measurement: What the model's trial cost: ``front.select().measurement``.
+
+        Returns:
+            The search's energy over that of one run of the trial; None where that is not known.
+        """
+        if measurement is None or measurement.energy_kwh <= 0:
+            return None
+        return self.energy_kwh / (measurement.energy_kwh / measurement.runs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the ledger as plain data, ready for JSON, in kWh and kg."""
+        return {
+            **{row.account: row.to_dict() for row in self.rows},
+            "total": {
+                "n_trials": self.n_trials,
+                "energy_kwh": self.energy_kwh,
+                "co2e_kg": self.co2e_kg,
+            },
+            "not_measured": list(self.not_measured),
+        }
+
+    def __str__(self) -> str:
+        """Say it in a line: ``The search cost 5.38 mg of CO2e (96.1 mWh): ...``."""
+        return self.summary()
+
+    def summary(self, trial: int | None = None, measurement: Measurement | None = None) -> str:
+        """Say what the search cost, on what, and against one training of the chosen model.
+
+        Args:
+            trial: The number of the chosen model's trial.
+            measurement: What that trial cost.
+        """
+        total_kwh = self.energy_kwh
+        parts = [
+            f"{name_row(row)} {row.energy_kwh / total_kwh:.1%}"
+            for row in self.rows
+            if row.energy_kwh > 0
+        ]
+        cost = f"The search cost {format_co2e(self.co2e_kg)} of CO2e ({format_energy(total_kwh)})"
+        said = [f"{cost}: {', '.join(parts)}." if parts else f"{cost}."]
+        trainings = self.against(measurement)
+        if trainings is not None:
+            said.append(f"That is {format_count(trainings)} trainings of trial {trial}.")
+        if self.not_measured:
+            said.append(self.note())
+        return " ".join(said)
+
+    def note(self) -> str:
+        """Name the trials that were not measured, in a sentence; empty where all were."""
+        if not self.not_measured:
+            return ""
+        shown = ", ".join(str(number) for number in self.not_measured[:MAX_NAMED])
+        more = len(self.not_measured) - MAX_NAMED
+        shown += f" and {more} more" if more > 0 else ""
+        kind = "trial" if len(self.not_measured) == 1 else "trials"
+        return f"Not measured, and not counted: {kind} {shown}."
+
+
+def name_row(row: LedgerRow) -> str:
+    """Name a row for a person: ``12 pruned``, ``overhead``."""
+    return row.account if row.account == "overhead" else f"{row.n_trials} {row.account}"
