@@ -67,9 +67,9 @@ def own_folder(folder: Path) -> Path:
         accepted = False
     if not accepted:
         raise OptionError(
-            f"State cannot be kept in {str(folder)!r}, the folder for a user without a home that "
-            "can be written to: it has to be a folder of your own, no link, that you can write "
-            f"to. Move away what is there, or name another folder in {STATE_FOLDER_VARIABLE}."
+            f"State cannot be kept in {str(folder)!r}: it has to be a folder of your own, no link, "
+            "that you can write to. Move away what is there, or name another folder in "
+            f"{STATE_FOLDER_VARIABLE}."
         )
     return folder
 

@@ -17,6 +17,8 @@ from green_optuna.energy import basis_of, sampler_for
 from green_optuna.energy.fingerprint import hardware_fingerprint
 from green_optuna.errors import MeterError
 from green_optuna.folders import host_lock
+from green_optuna.journal import Journal
+from green_optuna.killed import fold_killed_quietly
 from green_optuna.provenance import describe_estimate
 from green_optuna.record import REPORTS_ATTRIBUTE, TrialRecord, in_one_line
 from green_optuna.repeats import Repeats
@@ -88,6 +90,9 @@ class Session:
             _logger.warning("Study %r: %s", self.study_name, describe_estimate(sources))
         _warn_of_other_measuring(study, here, self.terms)
         self.log = log_for(self.terms)
+        self.journal = Journal(study, self.terms.key, self.sampler)
+        with self.sampler.excluded():
+            fold_killed_quietly(study, self.terms, self.log.finish)
 
 
 class TrialRun:
@@ -113,6 +118,7 @@ class TrialRun:
         self._session = session
         self._trial = trial
         self._window: Window | None = None
+        self._closed = False
         self._flushes = 0
         self.trial = GreenTrial(trial, bounds=session.terms.quality_bounds, spent=self._spent)
         self._repeats = Repeats(
@@ -127,12 +133,14 @@ class TrialRun:
 
     def begin(self) -> None:
         """Open the trial in the trackers: before its window, for the network is not its own."""
-        with self._session.sampler.excluded():
-            run_ids = self._session.log.start(self._record)
-        self._record = replace(self._record, run_ids=run_ids)
-        # One commit less, 3 ms on SQLite, where there is no run to be found again.
-        if run_ids:
+        session = self._session
+        with session.sampler.excluded():
+            run_ids = session.log.start(self._record)
+            self._record = replace(self._record, run_ids=run_ids)
             self._trial.set_user_attr(ATTRIBUTE, self._start_attribute())
+            session.journal.begin(
+                self._record.number, started_at=self._record.started_at, run_ids=run_ids
+            )
 
     @property
     def measurement(self) -> Measurement:
@@ -167,16 +175,13 @@ class TrialRun:
         """
         with self._session.log.activated(self._record):
             window = self._window = self._session.sampler.open()
+            self._session.journal.watch(self._record.number, window)
             flush = functools.partial(self._flush, window)
             with called_every(self._session.log.flush_interval_s, flush):
                 try:
                     returned = self._repeats.make(function, self._session.sampler, window)
                 except BaseException:
-                    try:
-                        self._close(window)
-                    except Exception as error:
-                        # The user's own exception is the one to be seen, whatever fails now.
-                        _logger.warning("Trial %d was not measured: %r", self._record.number, error)
+                    self._close_anyhow(window)
                     raise
                 self._close(window)
         self._repeats.finish(returned)
@@ -196,6 +201,7 @@ class TrialRun:
         self._keep(record)
         self._tell(record)
         with self._session.sampler.excluded():
+            self._session.journal.end(record.number)
             self._session.log.completed()
 
     def end_after(self, error: BaseException) -> None:
@@ -205,6 +211,9 @@ class TrialRun:
         if self.timed_out(error):
             said = f"timed out after {self._repeats.timeout_s:g} s"
             _logger.warning("Trial %d failed: it %s.", self._record.number, said)
+        # Ctrl-C may come after the window has opened, and before the user's function begins.
+        if self._window is not None and not self._closed:
+            self._close_anyhow(self._window)
         try:
             record = replace(
                 self._current(),
@@ -217,6 +226,8 @@ class TrialRun:
                 self._tell(record)
         except Exception as trouble:
             _logger.warning("Trial %d could not be kept: %r", self._record.number, trouble)
+        with self._session.sampler.excluded():
+            self._session.journal.end(self._record.number)
 
     def _keep(self, record: TrialRecord) -> None:
         self.trial.store_reports()
@@ -238,6 +249,7 @@ class TrialRun:
 
     def _close(self, window: Window) -> None:
         session = self._session
+        self._closed = True
         measurement = session.sampler.close(window, session.terms.grid)
         self._record = replace(
             self._record,
@@ -245,6 +257,13 @@ class TrialRun:
             overhead=session.sampler.take_overhead(),
             started_at=window.started_at,
         )
+
+    def _close_anyhow(self, window: Window) -> None:
+        """Close the window after an exception, which stays the one to be seen."""
+        try:
+            self._close(window)
+        except Exception as error:
+            _logger.warning("Trial %d was not measured: %r", self._record.number, error)
 
     def _spent(self) -> tuple[float, float]:
         """Give the energy in kWh and the time in s since the trial began."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import os
 import platform
 import time
@@ -17,7 +18,7 @@ import pytest
 from optuna.trial import TrialState
 
 import green_optuna as go
-from green_optuna.energy import COMPONENTS
+from green_optuna.energy import COMPONENTS, sampler_for
 from green_optuna.objective import KEPT_LOGS
 from green_optuna.record import measurement_of
 from green_optuna.terms import ATTRIBUTE
@@ -263,7 +264,7 @@ def test_a_pruned_trial_is_pruned_and_its_energy_counts() -> None:
     assert tracker.finished[0].error is None
     measurement = measurement_of(trial)
     assert measurement is not None
-    assert go.pareto_front(study).candidates.spent_kwh == measurement.energy_kwh > 0
+    assert go.pareto_front(study).ledger["pruned"].energy_kwh == measurement.energy_kwh > 0
 
 
 class OwnError(Exception):
@@ -519,22 +520,19 @@ def test_a_study_that_is_measured_does_not_say_that_it_is_estimated(
 
 
 @pytest.mark.parametrize("trackers", [[], [go.MemoryTracker()]], ids=["none", "memory"])
-def test_the_run_of_a_trial_can_be_found_while_it_runs(trackers: list[Tracker]) -> None:
-    """The storage names the run, the host and the process; where there is no run, nothing."""
-    kept: list[dict[str, Any] | None] = []
+def test_who_runs_a_trial_can_be_found_while_it_runs(trackers: list[Tracker]) -> None:
+    """The storage names the host, the process and each tracker's run, where there is one."""
+    kept: list[dict[str, Any]] = []
 
     def function(trial: go.GreenTrial) -> tuple[float, int]:
-        kept.append(trial.user_attrs.get(ATTRIBUTE))
+        kept.append(trial.user_attrs[ATTRIBUTE])
         return 0.5, 1
 
     optimise(function, *trackers)
-    if trackers:
-        (at_start,) = kept
-        assert at_start is not None
-        assert at_start["run_ids"].keys() == {"memory"}
-        assert (at_start["host"], at_start["pid"]) == (platform.node(), os.getpid())
-    else:
-        assert kept == [None]
+    (at_start,) = kept
+    assert at_start["run_ids"].keys() == {tracker.name for tracker in trackers}
+    assert (at_start["host"], at_start["pid"]) == (platform.node(), os.getpid())
+    assert at_start["started_at"] <= time.time()
 
 
 # What comes between the function's end and the trial's
@@ -562,6 +560,38 @@ def test_ctrl_c_after_the_function_leaves_no_run_open() -> None:
     assert study.trials[0].state == TrialState.FAIL
     assert study.trials[0].user_attrs[ATTRIBUTE]["state"] == "failed"
     assert "quality" not in study.trials[0].user_attrs[ATTRIBUTE]
+
+
+class TooEarly(go.MemoryTracker):
+    """A tracker that is asked for its interval when the user presses Ctrl-C."""
+
+    pressed = False
+
+    @property
+    def flush_interval_s(self) -> float:
+        """Be interrupted, once."""
+        if not self.pressed:
+            self.pressed = True
+            raise KeyboardInterrupt
+        return math.inf
+
+    @flush_interval_s.setter
+    def flush_interval_s(self, _: float) -> None:
+        """Take what the class sets."""
+
+
+def test_ctrl_c_before_the_function_leaves_no_window_and_no_run_open() -> None:
+    """The window has just opened: it is closed, so that it takes no share of later trials."""
+    tracker, meter = TooEarly(), go.ReplayMeter(cpu_w=50.0)
+    study = go.create_study()
+    objective = go.green_objective(grid=GRID, meter=meter, trackers=[tracker])(lambda _: (0.5, 1))
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(objective, n_trials=1)
+    assert not sampler_for(meter).busy
+    assert [record.state for record in tracker.finished] == ["failed"]
+    study.optimize(objective, n_trials=1)
+    measured = [measurement_of(trial) for trial in study.trials]
+    assert [one.shared for one in measured if one] == [False, False]
 
 
 def test_a_trial_that_another_has_ended_is_still_told_of() -> None:

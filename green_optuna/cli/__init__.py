@@ -1,4 +1,4 @@
-"""The command line: ``green-optuna run``, ``front``, ``select``, ``measure``, ``doctor``.
+"""The command line: ``green-optuna run``, ``front``, ``select``, ``measure``, ``doctor``, ``sync``.
 
 What is asked for goes to standard output; progress, logs and errors go to standard error.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no model meets the caps, 4 this host cannot
@@ -277,6 +277,29 @@ def doctor(
     from green_optuna.cli.doctor import show_diagnosis
 
     raise typer.Exit(show_diagnosis(country, seconds, output=output))
+
+
+@app.command()
+def sync(
+    *,
+    study: StudyArgument = None,
+    storage: StorageOption = None,
+    mlflow_uri: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="Where the study's MLflow runs are; $MLFLOW_TRACKING_URI, else "
+            "sqlite:///mlflow.db, unless given.",
+        ),
+    ] = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="Their experiment; green_optuna unless given.")
+    ] = None,
+) -> None:
+    """Count what trials had spent whose process was killed on this machine, and end them."""
+    from green_optuna.cli.sync import sync_study
+
+    sync_study(study, storage, mlflow_uri=mlflow_uri, experiment=experiment)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

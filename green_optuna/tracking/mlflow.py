@@ -168,6 +168,8 @@ class MLflowTracker(Tracker):
         run_id = trial.run_ids.get(self.name) or self.start_trial(trial)
         try:
             with self._connected() as store:
+                if trial.state == "killed" and run_id not in self._open_runs:
+                    self._open_runs[run_id] = _found(store, run_id, trial)
                 self._log(store, run_id, trial)
                 ended_at = time.time()
                 try:
@@ -273,6 +275,17 @@ class _OpenRun:
     uri: str
     step: int = -1
     reports: int = 0
+
+
+def _found(store: Store, run_id: str, trial: TrialRecord) -> _OpenRun:
+    """Find how much of a trial another process had logged before it was killed."""
+    reported = store.last_step(run_id, "report/energy_kwh")
+    return _OpenRun(
+        store.client.get_run(run_id),
+        store.uri,
+        step=store.last_step(run_id, "energy/cumulative_kwh"),
+        reports=sum(report.step <= reported for report in trial.reports),
+    )
 
 
 class _CurrentUri:

@@ -171,6 +171,11 @@ class Store:
             run_params = [Param(key, value) for key, value in settled.items()]
             self.client.log_batch(run_id, metrics=metrics, params=run_params, tags=run_tags)
 
+    def last_step(self, run_id: str, key: str) -> int:
+        """Give the last step at which a run has a metric, -1 where it has none."""
+        points = self.client.get_metric_history(run_id, key)
+        return max((int(point.step) for point in points), default=-1)
+
     def end_run(self, run_id: str, status: str, *, ended_at: float) -> None:
         """End a run.
 
