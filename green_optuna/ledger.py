@@ -175,7 +175,7 @@ class Ledger:
         said = [f"{cost}: {', '.join(parts)}." if parts else f"{cost}."]
         trainings = self.against(measurement)
         if trainings is not None:
-            said.append(f"That is {format_count(trainings)} trainings of trial {trial}.")
+            said.append(f"That is {show_trainings(trainings)} of trial {trial}.")
         if self.not_measured:
             said.append(self.note())
         return " ".join(said)
@@ -194,3 +194,8 @@ class Ledger:
 def name_row(row: LedgerRow) -> str:
     """Name a row for a person: ``12 pruned``, ``overhead``."""
     return row.account if row.account == "overhead" else f"{row.n_trials} {row.account}"
+
+
+def show_trainings(trainings: float) -> str:
+    """Show a number of trainings to a person, with three digits: ``12.6 trainings``."""
+    return f"{format_count(float(f'{trainings:.3g}'))} trainings"

@@ -432,7 +432,7 @@ def test_run_runs_a_study_and_shows_its_front(command: Command) -> None:
     assert ran.out.partition(heading)[0] == front.partition(heading)[0] + selected
     table = ran.out.partition(heading)[2]
     assert table.startswith(front.partition(heading)[2].rstrip())
-    assert re.search(r"The search cost [\d.]+ (k )?trainings of trial \d", " ".join(table.split()))
+    assert re.search(r"That is [\d.]+ (k )?trainings of trial \d\.", " ".join(table.split()))
     assert "3/3 trials" in ran.err
     assert f"{format_co2e(read_candidates(study).spent_co2e_kg)} CO2e" in ran.err
 

@@ -108,6 +108,7 @@ def test_the_ledger_is_said_in_a_line() -> None:
     assert str(ledger) == f"{said} {last}"
     trainings = "That is 4 trainings of trial 7."
     assert ledger.summary(7, measured(2e-6)) == f"{said} {trainings} {last}"
+    assert "That is 2.67 trainings of trial 7." in ledger.summary(7, measured(3e-6))
     assert str(Ledger.of([], None)) == "The search cost 0 kg of CO2e (0 kWh)."
 
 

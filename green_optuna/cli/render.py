@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from green_optuna.ledger import show_trainings
 from green_optuna.units import (
     format_co2e,
-    format_count,
     format_energy,
     quantity_label,
     show_quantity,
@@ -88,8 +88,7 @@ def ledger_table(ledger: Ledger, selection: Selection | None = None) -> Table:
         table.add_row(row.account, count, energy, co2e, f"{share:.1%}")
     said = [ledger.note()] if ledger.not_measured else []
     if selection is not None and (trainings := ledger.against(selection.measurement)):
-        count = format_count(trainings)
-        said.insert(0, f"The search cost {count} trainings of trial {selection.number}.")
+        said.insert(0, f"That is {show_trainings(trainings)} of trial {selection.number}.")
     table.caption, table.caption_justify = "\n".join(said) or None, "left"
     return table
 

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,15 @@ from green_optuna.errors import OptionError
 from green_optuna.record import measurement_of
 from green_optuna.tracking.mlflow_store import absolute_uri
 
-from .records import GRID, TERMS, history, make_record, runs_of, studies_and_trials
+from .records import (
+    GRID,
+    TERMS,
+    history,
+    make_measurement,
+    make_record,
+    runs_of,
+    studies_and_trials,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -180,6 +189,30 @@ def test_a_running_trial_can_be_watched(client: MlflowClient, mlflow_uri: str) -
         elapsed_ms = point.timestamp - first.timestamp
         assert abs(elapsed_ms - 1000 * (point.step - first.step)) <= 1001
     assert first.timestamp >= child.info.start_time
+
+
+def test_a_killed_trial_is_logged_on_from_where_its_process_was(
+    client: MlflowClient, mlflow_uri: str
+) -> None:
+    """What it had logged while it ran stays, and another process adds what is missing, once."""
+    reports = tuple(go.Report(step, 0.5, energy_kwh=1e-6, t_s=step + 0.5) for step in range(4))
+    theirs, ours = go.MLflowTracker(mlflow_uri), go.MLflowTracker(mlflow_uri)
+    run_ids = {"mlflow": theirs.start_trial(make_record())}
+    early = make_measurement([1.0, 2.0, 3.0], cpu_w=[10.0] * 3)
+    theirs.log_progress(make_record(run_ids=run_ids, measurement=early, reports=reports[:2]))
+    late = make_measurement([1.1, 2.1, 3.1, 4.1, 5.1], cpu_w=[20.0] * 5)
+    killed = make_record(run_ids=run_ids, state="killed", error="killed: process 1 on the-host")
+    ours.finish_trial(replace(killed, measurement=late, reports=reports))
+
+    run = studies_and_trials(client)[1][7]
+    assert run.info.status == "FAILED"
+    # The third second was not over when it was logged.
+    cpu_w = history(client, run, "energy/cpu_w")
+    assert [point.step for point in cpu_w] == [1, 2, 3, 4, 5]
+    assert [point.value for point in cpu_w] == pytest.approx([10.0, 10.0, 20.0, 20.0, 20.0])
+    reported = [point.step for point in history(client, run, "report/energy_kwh")]
+    assert reported == [0, 1, 2, 3]
+    assert run.data.metrics["cost/energy_kwh"] == late.energy_kwh
 
 
 def test_a_resumed_study_keeps_its_run(

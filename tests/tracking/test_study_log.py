@@ -406,9 +406,9 @@ def test_the_last_front_is_passed_on_though_it_has_not_changed(tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "told").read_text().splitlines() == [
         "trial 0",
-        "front of 1, spent 0",
+        "front of 1, spent 0.0",
         "trial 1",
-        "front of 2, spent 0",
+        "front of 2, spent 0.0",
         "end of s",
     ]
 
