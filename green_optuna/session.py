@@ -17,8 +17,7 @@ from green_optuna.energy import basis_of, sampler_for
 from green_optuna.energy.fingerprint import hardware_fingerprint
 from green_optuna.errors import MeterError
 from green_optuna.folders import host_lock
-from green_optuna.journal import Journal
-from green_optuna.killed import fold_killed_quietly
+from green_optuna.journal import Journal, fold_killed_quietly
 from green_optuna.provenance import describe_estimate
 from green_optuna.record import REPORTS_ATTRIBUTE, TrialRecord, in_one_line
 from green_optuna.repeats import Repeats

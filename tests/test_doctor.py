@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 import green_optuna as go
 from green_optuna.cli import main
 from green_optuna.doctor import diagnose_components
+from green_optuna.doctor.machine import Counter, Host, look_at_host
+from green_optuna.doctor.reasons import why_cpu_is_estimated, why_gpu_is_not_measured
+from green_optuna.doctor.selftest import self_test, spread_of
 from green_optuna.energy import sampler_for
 from green_optuna.energy.fingerprint import hardware_fingerprint
-from green_optuna.host import Counter, Host, look_at_host
-from green_optuna.reasons import why_cpu_is_estimated, why_gpu_is_not_measured
-from green_optuna.selftest import self_test, spread_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import green_optuna as go
-from green_optuna.journal_file import (
+from green_optuna.journal.file import (
     JournalFile,
     folder,
     hold,
@@ -29,7 +29,7 @@ from green_optuna.journal_file import (
     own_prefix,
     read_lines,
 )
-from green_optuna.left_trial import read_journal
+from green_optuna.journal.reader import read_journal
 
 if TYPE_CHECKING:
     import optuna
@@ -43,7 +43,7 @@ from pathlib import Path
 if sys.argv[2] == "filelock":
     import filelock
     sys.modules["fcntl"] = None
-from green_optuna.journal_file import hold
+from green_optuna.journal.file import hold
 held = hold(Path(sys.argv[1]))
 print(held is not None, flush=True)
 time.sleep(600)

@@ -19,8 +19,8 @@ from optuna.trial import TrialState
 
 import green_optuna as go
 from green_optuna.cli import main
-from green_optuna.journal_file import folder, read_lines
-from green_optuna.killed import STALE_S, fold_killed
+from green_optuna.journal.file import folder, read_lines
+from green_optuna.journal.folding import STALE_S, fold_killed
 from green_optuna.record import KILLED_ATTRIBUTE, measurement_of
 from green_optuna.terms import ATTRIBUTE, read_terms
 
@@ -58,7 +58,7 @@ FOLDER = """
 import sys, time
 from pathlib import Path
 import green_optuna as go
-from green_optuna.killed import fold_killed
+from green_optuna.journal.folding import fold_killed
 from green_optuna.terms import read_terms
 study = go.load_study("s", storage=sys.argv[1])
 terms = read_terms(study)

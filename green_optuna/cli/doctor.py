@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from green_optuna.doctor import ComponentDiagnosis, Diagnosis
-    from green_optuna.selftest import SelfTest
+    from green_optuna.doctor.selftest import SelfTest
 
 CANNOT_MEASURE = 4
 """The exit code where neither the processor's energy nor a GPU's is measured."""

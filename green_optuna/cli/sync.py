@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from green_optuna.cli import render
 from green_optuna.cli.storage import find_study
 from green_optuna.errors import StudyError
-from green_optuna.killed import fold_killed
+from green_optuna.journal import fold_killed
 from green_optuna.terms import read_terms
 from green_optuna.tracking import MLflowTracker, StudyLog
 

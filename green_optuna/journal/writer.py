@@ -1,8 +1,8 @@
 """What running trials have spent so far, on disk: a process that is killed loses no energy.
 
 While trials of a study run in a process, each of their samples goes to a file of that process and
-study, which :mod:`green_optuna.journal_file` describes; with the last trial's end it is removed.
-:mod:`green_optuna.killed` reads what was left behind.
+study, which :mod:`green_optuna.journal.file` describes; with the last trial's end it is removed.
+:mod:`green_optuna.journal.folding` reads what was left behind.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import optuna
 
 from green_optuna.energy.fingerprint import hardware_fingerprint
-from green_optuna.journal_file import VERSION, JournalFile
+from green_optuna.journal.file import VERSION, JournalFile
 from green_optuna.locks import ProcessLock
 from green_optuna.record import sources_to_dict
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from green_optuna.host import Host
+    from green_optuna.doctor.machine import Host
 
 # Since CVE-2020-8694 (PLATYPUS, https://platypusattack.com) Linux lets only root read these files:
 # they give away what runs beside. The rule is applied as each zone appears, at every start.

@@ -7,26 +7,26 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.carbon import resolve_grid
-from green_optuna.energy import COMPONENTS, MeterOptions, basis_of, sampler_for
-from green_optuna.energy.fingerprint import hardware, hardware_fingerprint
-from green_optuna.errors import GridError, MeterError
-from green_optuna.host import look_at_host
-from green_optuna.reasons import (
+from green_optuna.doctor.machine import look_at_host
+from green_optuna.doctor.reasons import (
     why_cpu_is_estimated,
     why_gpu_is_not_measured,
     why_ram_is_estimated,
 )
-from green_optuna.selftest import check_seconds, self_test
+from green_optuna.doctor.selftest import check_seconds, self_test
+from green_optuna.energy import COMPONENTS, MeterOptions, basis_of, sampler_for
+from green_optuna.energy.fingerprint import hardware, hardware_fingerprint
+from green_optuna.errors import GridError, MeterError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from green_optuna.carbon import Grid
+    from green_optuna.doctor.machine import Host
+    from green_optuna.doctor.reasons import Reason
+    from green_optuna.doctor.selftest import SelfTest
     from green_optuna.energy import Basis, Meter, Source
     from green_optuna.energy.measurement import Component
-    from green_optuna.host import Host
-    from green_optuna.reasons import Reason
-    from green_optuna.selftest import SelfTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,9 @@ import optuna
 from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.trial import TrialState
 
-from green_optuna import journal_file
 from green_optuna.folders import host_lock
-from green_optuna.left_trial import read_journal
+from green_optuna.journal import file as journal_file
+from green_optuna.journal.reader import read_journal
 from green_optuna.record import (
     KILLED_ATTRIBUTE,
     REPORTS_ATTRIBUTE,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from green_optuna.energy import Measurement
-    from green_optuna.left_trial import LeftTrial
+    from green_optuna.journal.reader import LeftTrial
     from green_optuna.terms import StudyTerms
 
 _logger = logging.getLogger("green_optuna")
