@@ -33,17 +33,19 @@ from green_optuna.errors import (
     TrackerError,
     TrialTimeoutError,
 )
-from green_optuna.front import ParetoFront, Selection, pareto_front
+from green_optuna.front import ParetoFront, pareto_front
 from green_optuna.intervals import Interval
 from green_optuna.ledger import Ledger, LedgerRow
 from green_optuna.measure import MeasuredFunction, measure
 from green_optuna.measured import MeasuredRun
 from green_optuna.models import ParameterCount, count_parameters
-from green_optuna.objective import GreenObjective, ObjectiveOptions, green_objective
+from green_optuna.objective import GreenObjective, green_objective
+from green_optuna.options import ObjectiveOptions
 from green_optuna.quality import QualityBounds
 from green_optuna.record import Report, TrialRecord
 from green_optuna.rules import BestQuality, Knee, MinCO2e, Rule, Tolerance
 from green_optuna.runs import RunRecord
+from green_optuna.selection import Selection
 from green_optuna.study import create_study, load_study
 from green_optuna.terms import StudyTerms
 from green_optuna.tracking import MemoryTracker, MLflowTracker, Tracker, log_front

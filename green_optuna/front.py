@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from green_optuna import pareto
+from green_optuna.candidates import Candidates, read_candidates
 from green_optuna.errors import EmptyStudyError, MixedStudyError, OptionError
 from green_optuna.figures import front_figure
 from green_optuna.folders import write_atomically
@@ -18,110 +18,20 @@ from green_optuna.provenance import (
     describe_mixture,
     provenance_of,
 )
-from green_optuna.record import Candidates, measurement_of, read_candidates, trial_intervals
+from green_optuna.record import measurement_of, trial_intervals
 from green_optuna.rules import Rule, Tolerance, rule_by_name
+from green_optuna.selection import Selection, finite_or_none
 from green_optuna.terms import ATTRIBUTE
-from green_optuna.units import describe_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import optuna
     import pandas as pd
     import plotly.graph_objects as go
     from optuna.trial import FrozenTrial
 
-    from green_optuna.energy import Measurement
-    from green_optuna.intervals import Interval
     from green_optuna.ledger import Ledger
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """The trial that a rule selected, and what is known of it.
-
-    Attributes:
-        trial: The selected trial.
-        rule: The rule that selected it.
-        objectives: Its objective values by name, in the study's units.
-        study_name: The study it belongs to.
-    """
-
-    trial: FrozenTrial
-    rule: Rule
-    objectives: Mapping[str, float]
-    study_name: str
-
-    @property
-    def number(self) -> int:
-        """The trial's number in its study."""
-        return self.trial.number
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The trial's hyperparameters."""
-        return dict(self.trial.params)
-
-    @property
-    def quality(self) -> float | None:
-        """The quality that the user's function returned, or None where it was not kept."""
-        kept = self.trial.user_attrs.get(ATTRIBUTE, {}).get("quality")
-        return None if kept is None else float(kept)
-
-    @property
-    def measurement(self) -> Measurement | None:
-        """What the trial cost, without its trace, or None where it was not measured."""
-        return measurement_of(self.trial)
-
-    @property
-    def energy_kwh(self) -> float | None:
-        """Energy in kWh, the mean over the trial's runs, or None where it was not measured."""
-        measurement = self.measurement
-        return None if measurement is None else measurement.energy_per_run_kwh
-
-    @property
-    def intervals(self) -> dict[str, Interval | None]:
-        """The 95 % confidence interval of each objective, by name.
-
-        None where the trial's function ran once, and for the number of parameters.
-        """
-        return trial_intervals(self.trial, tuple(self.objectives))
-
-    @property
-    def run_ids(self) -> dict[str, str]:
-        """The trial's run in each tracker, by the tracker's name ("mlflow")."""
-        return dict(self.trial.user_attrs.get(ATTRIBUTE, {}).get("run_ids", {}))
-
-    @property
-    def mlflow_run_id(self) -> str | None:
-        """The trial's MLflow run, or None where MLflow did not track it."""
-        return self.run_ids.get("mlflow")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the selection as plain data, ready for JSON; None where no number is finite."""
-        measurement = self.measurement
-        return {
-            "study": self.study_name,
-            "trial": self.number,
-            "rule": self.rule.name,
-            "rule_description": self.rule.describe(),
-            "objectives": {name: _finite_or_none(value) for name, value in self.objectives.items()},
-            "intervals": {
-                name: None if one is None else one.to_dict() for name, one in self.intervals.items()
-            },
-            "quality": self.quality,
-            "energy_kwh": self.energy_kwh,
-            "basis": None if measurement is None else measurement.basis,
-            "params": self.params,
-            "run_ids": self.run_ids,
-        }
-
-    def __str__(self) -> str:
-        """Say which trial was selected, by which rule, and what it scores."""
-        scores = ", ".join(
-            describe_quantity(name, value) for name, value in self.objectives.items()
-        )
-        return f"Trial {self.number} of {self.study_name!r} ({self.rule.describe()}): {scores}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -288,7 +198,7 @@ class ParetoFront:
             "note": self.note,
             "ledger": self.ledger.to_dict(),
             "trials": [
-                {name: _finite_or_none(record.get(name)) for name in columns} for record in records
+                {name: finite_or_none(record.get(name)) for name in columns} for record in records
             ],
         }
 
@@ -363,8 +273,3 @@ def pareto_front(
             "the command line) to compare them all the same."
         )
     return front
-
-
-def _finite_or_none(value: Any) -> Any:  # noqa: ANN401 - whatever a hyperparameter may be
-    """Leave out what JSON has no number for: an infinity or NaN."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

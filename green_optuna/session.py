@@ -7,7 +7,6 @@ import logging
 import os
 import platform
 import time
-import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,11 @@ import optuna
 from green_optuna.energy import basis_of, sampler_for
 from green_optuna.energy.fingerprint import hardware_fingerprint
 from green_optuna.errors import MeterError
-from green_optuna.folders import host_lock
+from green_optuna.joining import (
+    settle_terms,
+    warn_of_ignored_pruner,
+    warn_of_other_measuring,
+)
 from green_optuna.journal import Journal, fold_killed_quietly
 from green_optuna.provenance import describe_estimate
 from green_optuna.record import REPORTS_ATTRIBUTE, TrialRecord, in_one_line
@@ -27,7 +30,6 @@ from green_optuna.terms import (
     StudyTerms,
     check_directions,
     check_metric_names,
-    read_terms,
 )
 from green_optuna.tracking.live import called_every
 from green_optuna.trial import GreenTrial
@@ -40,10 +42,6 @@ if TYPE_CHECKING:
     from green_optuna.tracking import StudyLog
 
 _logger = logging.getLogger("green_optuna")
-
-# How long a worker that writes a study's terms waits before it reads them back: a worker on
-# another host that wrote at the same moment has then written too, and both read the same.
-SETTLE_S = 0.2
 
 
 class Session:
@@ -71,7 +69,7 @@ class Session:
     ) -> None:
         check_directions(study, terms.objectives)
         check_metric_names(study, terms.objectives)
-        _warn_of_ignored_pruner(study)
+        warn_of_ignored_pruner(study)
         self.study_name = study.study_name
         self.sampler = sampler_for(meter)
         # Before the first window, for the meter knows its sources only then.
@@ -83,11 +81,11 @@ class Session:
             fingerprint=hardware_fingerprint(),
             sources={name: source.name for name, source in sources.items()},
         )
-        self.terms = _settle_terms(study, here)
+        self.terms = settle_terms(study, here)
         # The study's first worker says it, and no later one.
         if self.terms.key == here.key and basis_of(sources) == "estimated":
             _logger.warning("Study %r: %s", self.study_name, describe_estimate(sources))
-        _warn_of_other_measuring(study, here, self.terms)
+        warn_of_other_measuring(study, here, self.terms)
         self.log = log_for(self.terms)
         self.journal = Journal(study, self.terms.key, self.sampler)
         with self.sampler.excluded():
@@ -305,46 +303,3 @@ class TrialRun:
                 live_flushes=self._flushes,
             )
         )
-
-
-def _settle_terms(study: optuna.Study, terms: StudyTerms) -> StudyTerms:
-    """Write the study's terms, or compare with those that its first trial wrote.
-
-    Raises:
-        TermsError: They differ.
-    """
-    stored = read_terms(study)
-    if stored is None:
-        with host_lock(f"terms of {study.study_name}"):
-            stored = read_terms(study)
-            if stored is None:
-                study.set_user_attr(ATTRIBUTE, terms.to_dict())
-                if not isinstance(study._storage, optuna.storages.InMemoryStorage):
-                    time.sleep(SETTLE_S)
-                stored = read_terms(study) or terms
-    return terms.agree(stored, study.study_name)
-
-
-def _warn_of_other_measuring(study: optuna.Study, here: StudyTerms, stored: StudyTerms) -> None:
-    difference = here.otherwise_measured(stored)
-    if difference is not None:
-        warnings.warn(
-            f"This worker of the study {study.study_name!r} measures otherwise: {difference}. "
-            "Its trials say so, and their CO2e may not compare with the others'.",
-            stacklevel=2,
-        )
-
-
-def _warn_of_ignored_pruner(study: optuna.Study) -> None:
-    """Say that a study's own pruner is not asked, unless it is the one that Optuna puts there."""
-    pruner = study.pruner
-    default = optuna.pruners.MedianPruner()
-    if isinstance(pruner, optuna.pruners.NopPruner):
-        return
-    if type(pruner) is type(default) and vars(pruner) == vars(default):
-        return
-    warnings.warn(
-        f"The pruner of the study, {type(pruner).__name__}, is ignored: Optuna's pruners do "
-        "not work with several objectives.",
-        stacklevel=2,
-    )

@@ -20,11 +20,11 @@ import optuna
 import pytest
 
 import green_optuna as go
+from green_optuna.candidates import read_candidates
 from green_optuna.cli import main
 from green_optuna.cli.run import _optimise
 from green_optuna.cli.storage import DEFAULT_STORAGE
 from green_optuna.config import StudyConfig
-from green_optuna.record import read_candidates
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import format_co2e, format_energy
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import green_optuna as go
+from green_optuna.candidates import read_candidates
 from green_optuna.config import load_config
-from green_optuna.record import read_candidates
 from green_optuna.units import format_co2e
 
 DIGITS = Path(__file__).parents[1] / "examples" / "digits.py"

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import green_optuna as go
+from green_optuna.candidates import entry_of
 from green_optuna.ledger import ACCOUNTS, MAX_NAMED, Entry, Ledger
-from green_optuna.record import KILLED_ATTRIBUTE, entry_of, measurement_of
+from green_optuna.record import KILLED_ATTRIBUTE, measurement_of
 from green_optuna.terms import ATTRIBUTE
 
 if TYPE_CHECKING:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from green_optuna.cli import tools
+from green_optuna.cli.options import AllowMixedOption, FormatOption, StorageOption, StudyArgument
 from green_optuna.cli.privacy import without_secrets
 from green_optuna.cli.render import Format
 from green_optuna.cli.spelling import flag, key, rule_options
@@ -39,29 +41,6 @@ app = typer.Typer(
 
 # UsageError, of which Typer has no public name: it is click's in older versions, a copy in newer.
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
-
-StudyArgument = Annotated[
-    str | None,
-    typer.Argument(metavar="STUDY", help="The study; may be left out where there is only one."),
-]
-StorageOption = Annotated[
-    str | None,
-    typer.Option(
-        "--storage",
-        envvar="GREEN_OPTUNA_STORAGE",
-        show_envvar=True,
-        metavar="URL",
-        help="Optuna's storage, such as sqlite:///digits.db or journal:digits.log; "
-        "sqlite:///green_optuna.db, as for run, unless given.",
-    ),
-]
-AllowMixedOption = Annotated[
-    bool,
-    typer.Option(
-        "--allow-mixed", help="Compare trials all the same that were not all measured alike."
-    ),
-]
-FormatOption = Annotated[Format, typer.Option("--format", help="json and csv are for scripts.")]
 
 
 def _show_version(asked: bool) -> None:
@@ -197,109 +176,14 @@ def select(
         show_selection(study, storage, made, allow_mixed=allow_mixed, output=output)
 
 
-@app.command(
+app.command(
     # From the program's name on, all that follows is its own.
     context_settings={"allow_interspersed_args": False},
     epilog="Exit codes: the program's own; 127 if it is not found, 126 if it cannot be executed, "
     "2 wrong usage, 4 this host cannot measure.",
-)
-def measure(
-    *,
-    command: Annotated[
-        list[str],
-        typer.Argument(metavar="COMMAND", help="The program and its arguments, after -- or not."),
-    ],
-    country: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CODE",
-            help="Where the electricity comes from, such as FRA; what GREEN_OPTUNA_COUNTRY or "
-            "GREEN_OPTUNA_CARBON_INTENSITY_G_PER_KWH says unless given.",
-        ),
-    ] = None,
-    region: Annotated[str | None, typer.Option(help="A state, province or bidding zone.")] = None,
-    carbon_intensity: Annotated[
-        float | None, typer.Option(metavar="G_PER_KWH", help="Or its carbon intensity, in g/kWh.")
-    ] = None,
-    pue: Annotated[
-        float | None, typer.Option(help="The building's power usage effectiveness; 1 unless given.")
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Also write all of it as .json, or the trace as .csv."),
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option(help="What to call it; as the program unless given.")
-    ] = None,
-    mlflow: Annotated[bool, typer.Option("--mlflow", help="Also log it to MLflow.")] = False,
-    tracking_uri: Annotated[
-        str | None, typer.Option(metavar="URI", help="--mlflow: MLflow's store.")
-    ] = None,
-    experiment: Annotated[str | None, typer.Option(help="--mlflow: the experiment.")] = None,
-) -> None:
-    """Run any program and say on standard error what it cost.
-
-    Children that the program waits for count with it.
-    """
-    from green_optuna.cli.measure import make_grid, measure_program
-    from green_optuna.tracking import MLflowTracker
-
-    if not mlflow and (tracking_uri or experiment):
-        raise OptionError("--tracking-uri and --experiment go with --mlflow: give that as well.")
-    # The program logs to MLflow on its own, where it does.
-    tracker = MLflowTracker(tracking_uri, experiment, activate=False)
-    grid = make_grid(country=country, region=region, intensity=carbon_intensity, pue=pue)
-    code = measure_program(
-        command, grid=grid, output=output, name=name, trackers=(tracker,) if mlflow else ()
-    )
-    raise typer.Exit(code)
-
-
-@app.command()
-def doctor(
-    *,
-    country: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CODE",
-            help="Where the electricity comes from, as an ISO 3166 code such as FRA; what the "
-            "environment says unless given.",
-        ),
-    ] = None,
-    seconds: Annotated[
-        float, typer.Option(help="How long to test the noise, in s; 0 leaves it out.")
-    ] = 10.0,
-    output: Annotated[
-        Format, typer.Option("--format", help="table or json; json is for scripts.")
-    ] = Format.table,
-) -> None:
-    """Show what can be measured on this host, what is estimated and why, and how noisy it is."""
-    from green_optuna.cli.doctor import show_diagnosis
-
-    raise typer.Exit(show_diagnosis(country, seconds, output=output))
-
-
-@app.command()
-def sync(
-    *,
-    study: StudyArgument = None,
-    storage: StorageOption = None,
-    mlflow_uri: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URI",
-            help="Where the study's MLflow runs are; $MLFLOW_TRACKING_URI, else "
-            "sqlite:///mlflow.db, unless given.",
-        ),
-    ] = None,
-    experiment: Annotated[
-        str | None, typer.Option(help="Their experiment; green_optuna unless given.")
-    ] = None,
-) -> None:
-    """Count what trials had spent whose process was killed on this machine, and end them."""
-    from green_optuna.cli.sync import sync_study
-
-    sync_study(study, storage, mlflow_uri=mlflow_uri, experiment=experiment)
+)(tools.measure)
+app.command()(tools.doctor)
+app.command()(tools.sync)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

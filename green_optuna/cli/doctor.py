@@ -69,10 +69,17 @@ def _table(diagnosis: Diagnosis) -> Table:
     for heading in ("component", "how", "source", "a new figure every"):
         table.add_column(heading, overflow="fold")
     for one in diagnosis.components:
-        every = "" if one.resolution_s is None else format_duration(one.resolution_s)
+        every = _every(one.resolution_s)
         source = one.source.name if one.source else ""
         table.add_row(_NAMES[one.component], _how(one), source, every)
     return table
+
+
+def _every(resolution_s: float | None) -> str:
+    """Say how often there is a new figure; an estimate has one at any moment."""
+    if resolution_s is None:
+        return ""
+    return format_duration(resolution_s) if resolution_s > 0 else "at any moment"
 
 
 def _how(one: ComponentDiagnosis) -> str:

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from green_optuna.front import ParetoFront, Selection
+    from green_optuna.front import ParetoFront
     from green_optuna.intervals import Interval
     from green_optuna.ledger import Ledger
+    from green_optuna.selection import Selection
 
 
 class Format(enum.StrEnum):

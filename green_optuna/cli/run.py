@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import optuna
 
+from green_optuna.candidates import entry_of, read_candidates
 from green_optuna.cli import render
 from green_optuna.cli.interrupt import Interrupt
 from green_optuna.cli.spelling import grid_keys, rule_options
@@ -17,7 +18,7 @@ from green_optuna.cli.storage import DEFAULT_STORAGE, open_storage
 from green_optuna.config import make_objective
 from green_optuna.errors import OptionError
 from green_optuna.front import pareto_front
-from green_optuna.record import entry_of, measurement_of, read_candidates
+from green_optuna.record import measurement_of
 from green_optuna.study import create_study
 from green_optuna.terms import StudyTerms, read_terms
 from green_optuna.tracking import MLflowTracker
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from green_optuna.config import RunConfig, StudyConfig
-    from green_optuna.front import Selection
-    from green_optuna.objective import GreenObjective, ObjectiveOptions
+    from green_optuna.objective import GreenObjective
+    from green_optuna.options import ObjectiveOptions
     from green_optuna.rules import Rule
+    from green_optuna.selection import Selection
     from green_optuna.tracking import Tracker
 
 INTERRUPTED = 130

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.energy.hardware import resolution_s
-from green_optuna.energy.host import CPU, Channel
+from green_optuna.energy.member import CPU, Channel
 from green_optuna.units import joules_from_kwh
 
 if TYPE_CHECKING:

@@ -31,8 +31,9 @@ from green_optuna.energy.hardware import (
     gpus_to_count,
     sources_of,
 )
-from green_optuna.energy.host import CPU, IDLE_SPAN_S, Host
+from green_optuna.energy.host import IDLE_SPAN_S, Host
 from green_optuna.energy.measurement import ComponentEnergy, Source
+from green_optuna.energy.member import CPU
 from green_optuna.energy.options import MeterOptions
 from green_optuna.energy.process import (
     machine_busy_s,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from green_optuna.energy.host import DRAM, Channel
+from green_optuna.energy.member import DRAM, Channel
 from green_optuna.units import joules_from_kwh
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from green_optuna.energy.charge import Charge
-from green_optuna.energy.host import CPU, MAX_PAUSE_S, STILL_S, Channel, Host
+from green_optuna.energy.host import STILL_S, Host
+from green_optuna.energy.member import CPU, MAX_PAUSE_S, Channel
 from green_optuna.energy.process import TreeTime
 from green_optuna.errors import MeterError
 from green_optuna.units import joules_from_kwh
