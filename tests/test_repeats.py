@@ -97,10 +97,10 @@ def test_the_study_has_spent_what_all_runs_did() -> None:
     """The mean is what a model costs; the energy of each run was spent."""
     study = go.create_study()
     study.optimize(decorate(by_run, repeats=3), n_trials=2)
-    candidates = go.pareto_front(study).candidates
+    complete = go.pareto_front(study).ledger["complete"]
     spent = [kept_measurement(trial).energy_kwh for trial in study.trials]
-    assert candidates.spent_kwh == pytest.approx(sum(spent))
-    assert candidates.spent_co2e_kg == pytest.approx(3 * sum(t.values[1] for t in study.trials))
+    assert complete.energy_kwh == pytest.approx(sum(spent))
+    assert complete.co2e_kg == pytest.approx(3 * sum(t.values[1] for t in study.trials))
 
 
 def test_each_run_is_kept_with_its_loss_and_its_cost() -> None:
