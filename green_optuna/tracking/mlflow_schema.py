@@ -136,6 +136,8 @@ def tags(trial: TrialRecord) -> dict[str, str]:
         said |= {
             "green_optuna.basis": measurement.basis,
             "green_optuna.host": measurement.host,
+            "green_optuna.fingerprint": measurement.fingerprint,
+            "green_optuna.resolution_s": measurement.resolution_s,
             "green_optuna.shared": str(measurement.shared).lower(),
             "green_optuna.carbon_intensity_g_per_kwh": measurement.grid.carbon_intensity_g_per_kwh,
             "green_optuna.carbon_intensity_source": measurement.grid.source,

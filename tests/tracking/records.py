@@ -28,7 +28,7 @@ TERMS = go.StudyTerms(
 START = go.TrialRecord(study_name="s", terms=TERMS, number=7, started_at=1e6)
 SOURCES = {
     "cpu": go.Source("RAPL", measured=True),
-    "gpu": go.Source("NVML", measured=True),
+    "gpu": go.Source("NVML", measured=True, resolution_s=0.1),
     "ram": go.Source("10 W estimated for memory", measured=False),
 }
 
@@ -46,6 +46,7 @@ def make_measurement(
         grid=GRID,
         sources=SOURCES,
         host="the-host",
+        fingerprint="0123456789ab",
         trace=go.Trace.from_points(list(zip(t_s, *columns, np.sum(kwh, axis=0), strict=True))),
     )
 

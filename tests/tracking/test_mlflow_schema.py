@@ -109,12 +109,14 @@ def test_what_exceeds_the_limits_is_shortened_visibly() -> None:
 
 
 def test_tags_say_what_the_figures_rest_on() -> None:
-    """Basis, sources, host, intensity, where it is from, and PUE."""
+    """Basis, sources and their resolution, host, intensity, where it is from, and PUE."""
     record = make_record(state="complete", measurement=make_measurement([1.0], cpu_w=[50.0]))
     assert schema.tags(record) == {
         "green_optuna.state": "complete",
         "green_optuna.basis": "mixed",
         "green_optuna.host": "the-host",
+        "green_optuna.fingerprint": "0123456789ab",
+        "green_optuna.resolution_s": "0.1",
         "green_optuna.shared": "false",
         "green_optuna.carbon_intensity_g_per_kwh": "100.0",
         "green_optuna.carbon_intensity_source": "the test",
