@@ -84,12 +84,12 @@ class Selection:
     def to_dict(self) -> dict[str, Any]:
         """Give the selection as plain data, ready for JSON; None where no number is finite."""
         measurement = self.measurement
-        return {
+        plain = {
             "study": self.study_name,
             "trial": self.number,
             "rule": self.rule.name,
             "rule_description": self.rule.describe(),
-            "objectives": {name: finite_or_none(value) for name, value in self.objectives.items()},
+            "objectives": dict(self.objectives),
             "intervals": {
                 name: None if one is None else one.to_dict() for name, one in self.intervals.items()
             },
@@ -99,6 +99,7 @@ class Selection:
             "params": self.params,
             "run_ids": self.run_ids,
         }
+        return {name: finite_or_none(value) for name, value in plain.items()}
 
     def __str__(self) -> str:
         """Say which trial was selected, by which rule, and what it scores."""
@@ -109,5 +110,9 @@ class Selection:
 
 
 def finite_or_none(value: Any) -> Any:  # noqa: ANN401 - whatever a hyperparameter may be
-    """Leave out what JSON has no number for: an infinity or NaN."""
+    """Put None for what JSON has no number for, an infinity or NaN, however deep it lies."""
+    if isinstance(value, dict):
+        return {name: finite_or_none(inside) for name, inside in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite_or_none(inside) for inside in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -265,6 +265,20 @@ def test_a_selection_of_a_trial_that_was_not_measured_says_so() -> None:
     assert (chosen.run_ids, chosen.mlflow_run_id) == ({}, None)
 
 
+def test_a_selection_with_an_infinite_hyperparameter_is_json() -> None:
+    """None stands for it, since JSON has no number for it."""
+    study = go.create_study("infinite")
+    choice = optuna.distributions.CategoricalDistribution((1.0, math.inf))
+    study.add_trial(
+        create_trial(
+            values=(0.1, 1.0, 1.0), params={"clip": math.inf}, distributions={"clip": choice}
+        )
+    )
+    chosen = go.pareto_front(study).select()
+    assert chosen.params == {"clip": math.inf}
+    assert json.loads(json.dumps(chosen.to_dict(), allow_nan=False))["params"] == {"clip": None}
+
+
 def test_a_selection_is_plain_data_and_one_sentence() -> None:
     """Ready for JSON, and for a person, with the rule that chose."""
     study = measured()

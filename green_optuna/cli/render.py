@@ -6,12 +6,12 @@ import csv
 import enum
 import io
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from green_optuna.ledger import show_trainings
+from green_optuna.selection import finite_or_none
 from green_optuna.units import (
     format_co2e,
     format_energy,
@@ -204,13 +204,4 @@ def _short(value: object) -> str:
 
 
 def _json(plain: Mapping[str, Any]) -> str:
-    return json.dumps(_finite(plain), indent=2, default=str) + "\n"
-
-
-def _finite(value: object) -> object:
-    """Put None for infinities and NaN, which JSON has not."""
-    if isinstance(value, dict):
-        return {key: _finite(inside) for key, inside in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inside) for inside in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.dumps(finite_or_none(plain), indent=2, default=str) + "\n"
