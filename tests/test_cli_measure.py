@@ -102,6 +102,9 @@ def test_a_program_keeps_its_streams_and_its_cost_goes_to_stderr(command: Comman
     assert "CodeCarbon" in last
     assert (result["name"], result["exit_code"], result["shared"]) == ("mine", 0, False)
     assert sum(result["energy_kwh"].values()) > 0
+    assert {name for source in result["sources"].values() for name in source} == {
+        *("name", "measured", "follows_cpu_time", "resolution_s")
+    }
     assert result["co2e_kg"] == pytest.approx(
         sum(result["energy_kwh"].values()) * go.Grid(country="FRA").co2e_kg_per_kwh
     )
@@ -133,7 +136,7 @@ def test_children_count_that_the_program_waits_for(command: Command) -> None:
     nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BURN!r}])"
     _, childs = command.python(nested)
     _, idle = command.python("pass")
-    follows_cpu_time = own["sources"]["cpu"][2]
+    follows_cpu_time = own["sources"]["cpu"]["follows_cpu_time"]
     if not follows_cpu_time:
         pytest.skip("the processor's counter counts all that runs here")
     cpu_kwh = [result["energy_kwh"]["cpu"] for result in (own, childs, idle)]
@@ -218,7 +221,7 @@ def test_a_program_that_cannot_be_executed_ends_with_126(command: Command, tmp_p
         (["--output", "missing/result.json", "true"], "folder that is there"),
         (["--name", "", "true"], "name is ''"),
         (["--experiment", "mine", "true"], "--mlflow"),
-        (["--unknown", "true"], "--unknown"),
+        (["--unknown", "true"], "No such option: --unknown. See"),
     ],
 )
 def test_wrong_usage_ends_with_2_before_the_program(

@@ -425,12 +425,23 @@ def test_doctor_shows_each_component_its_reason_and_the_noise(
     assert "Measuring the same work" in shown.err
 
 
+def test_the_help_of_doctor_says_what_its_exit_code_means(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """An estimate ends with 4 here, and with 0 everywhere else."""
+    assert main(["doctor", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "0 hardware measures the processor or a GPU" in shown
+    assert "4 it does not" in shown
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--format", "csv"], "table or json"),
         (["--seconds", "-1"], "seconds is -1"),
-        (["--country", "XYZ", "--seconds", "0"], "'XYZ'"),
+        (["--seconds", "inf"], "seconds is inf"),
+        (["--country", "XYZ"], "'XYZ'"),
     ],
 )
 def test_doctor_refuses_what_it_cannot_use(

@@ -2,7 +2,8 @@
 
 What is asked for goes to standard output; progress, logs and errors go to standard error.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no model meets the caps, 4 this host cannot
-measure, 130 stopped with Ctrl-C. ``measure`` ends with its program's.
+measure, 130 stopped with Ctrl-C. ``measure`` ends with its program's, and ``doctor`` with 4 also
+where energy can only be estimated.
 """
 
 from __future__ import annotations
@@ -182,7 +183,10 @@ app.command(
     epilog="Exit codes: the program's own; 127 if it is not found, 126 if it cannot be executed, "
     "2 wrong usage, 4 this host cannot measure.",
 )(tools.measure)
-app.command()(tools.doctor)
+app.command(
+    epilog="Exit codes: 0 hardware measures the processor or a GPU, 4 it does not (trials are then "
+    "estimated, where no fault is shown), 2 wrong usage.",
+)(tools.doctor)
 app.command()(tools.sync)
 
 
@@ -217,7 +221,8 @@ def _said(error: Exception) -> str:
         command = error.ctx.command_path if error.ctx else "green-optuna"
         unknown = getattr(error, "option_name", None)
         if command.endswith(" run") and unknown and (meant := key(unknown)):
-            said += f"; write {meant}=... instead."
+            said = f"{said.rstrip('.')}; write {meant}=... instead."
+        said += "." if said and said[-1] not in ".?!" else ""
         return said and f"error: {said} See {command} --help."
     if isinstance(error, GreenOptunaError):
         return f"error: {' '.join(str(error).split())}"

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from green_optuna.carbon import Grid
 from green_optuna.cli import render
 from green_optuna.cli.render import Format
 from green_optuna.doctor import diagnose
+from green_optuna.doctor.selftest import check_seconds
 from green_optuna.errors import OptionError
 from green_optuna.units import format_duration, format_energy, format_power
 
@@ -44,9 +46,11 @@ def show_diagnosis(country: str | None, seconds: float, *, output: Format) -> in
     """
     if output is Format.csv:
         raise OptionError("--format is 'csv', which holds no diagnosis: give table or json.")
+    check_seconds(seconds)
+    grid = None if country is None else Grid(country=country)
     if output is Format.table and seconds > 0:
         render.say(f"Measuring the same work again and again, for some {seconds:g} s ...")
-    diagnosis = diagnose(country=country, seconds=seconds)
+    diagnosis = diagnose(grid=grid, seconds=seconds)
     if output is Format.json:
         typer.echo(json.dumps(diagnosis.to_dict(), indent=2))
     else:

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -275,6 +276,7 @@ def _write(path: Path, *, name: str, code: int, measurement: Measurement) -> boo
             "name": name,
             "exit_code": code,
             **measurement_to_dict(measurement),
+            "sources": {part: asdict(source) for part, source in measurement.sources.items()},
             "mean_power_w": measurement.mean_power_w,
             "trace": {column: [row[i] for row in rows] for i, column in enumerate(columns)},
         }
