@@ -140,7 +140,7 @@ class Ledger:
         """
         if measurement is None or measurement.energy_kwh <= 0:
             return None
-        return self.energy_kwh / (measurement.energy_kwh / measurement.runs)
+        return self.energy_kwh / measurement.energy_per_run_kwh
 
     def to_dict(self) -> dict[str, Any]:
         """Give the ledger as plain data, ready for JSON, in kWh and kg."""

@@ -192,10 +192,11 @@ def measure(
     whose ``so_far`` is there meanwhile. A decorated function has the ``result`` of its latest
     call and the ``results`` of the latest 100.
 
-    What runs in one process at the same time cannot be told apart, inside one another or side by
-    side in threads: measurements, and trials, split evenly what the process uses meanwhile, and
-    each says that it was ``shared``. A measurement inside an objective takes half of what the
-    trial would be charged; inside another measurement, half of that one's.
+    Measurements, and trials, that run in one process at the same time share what it uses, and
+    each says that it was ``shared``. Side by side in threads, each is charged what its own thread
+    is known to use, and an even part of the rest. One inside another cannot be told from it: a
+    measurement inside an objective takes half of what the trial would be charged; inside another
+    measurement, half of that one's.
 
     Coroutine functions and generators cannot be decorated, since a call of theirs only begins
     their work: put a ``with`` block inside.

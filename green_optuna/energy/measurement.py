@@ -137,14 +137,14 @@ class Measurement:
     """What a trial cost, and how far the figures can be trusted.
 
     Attributes:
-        energy: Energy per component, in kWh: what the machine used, without PUE.
+        energy: The trial's part of what the machine used, per component, in kWh, without PUE.
         duration_s: Wall-clock time in s.
         grid: The carbon intensity and PUE that turn the energy into CO2e.
         sources: Where each component's energy comes from.
         host: The name of the machine that was measured.
         fingerprint: What hardware that is, as a short hash; the same on two machines alike.
-        shared: Whether other trials ran beside this one in the same process, so that each
-            interval's energy was split evenly among them.
+        shared: Whether other trials ran beside this one, in the same process, or in others that
+            read the same counter: what they used together was then shared out among them.
         runs: How often the trial's function ran; the energy and the duration are those of all.
         trace: Power and energy over time; empty once read back from a study.
     """

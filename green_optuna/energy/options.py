@@ -19,14 +19,16 @@ class MeterOptions:
 
     Attributes:
         sample_interval_s: Time between two points of a trial's trace, in s; 1 unless given.
-        tracking_mode: "machine" counts all that the host uses, "process" estimates this
-            process and its children. None picks "machine" where the processor's energy
-            counter (RAPL) can be read, and "process" where it has to be estimated, since
-            that estimate is linear in CPU time and blind to what else runs on the host.
-        cpu_power_w: The processor's rated power (TDP) in W, where CodeCarbon does not know
-            it; only used for estimates, never instead of RAPL.
-        ram_power_w: The memory's power in W, instead of CodeCarbon's guess from the size of
-            the machine's, or of what the process has when the meter starts.
+        tracking_mode: "machine" shares out what the host uses, as counted or as estimated from
+            its load, among the trials that run on it; "process" estimates this process and its
+            children. None picks "machine" where the processor's energy counter (RAPL) can be
+            read, and "process" where it has to be estimated, since that estimate is linear in
+            CPU time and blind to what else runs on the host.
+        cpu_power_w: The processor's rated power (TDP) in W, instead of what CodeCarbon finds
+            for its name; only used for estimates, never instead of RAPL.
+        ram_power_w: The memory's power in W, instead of its counters where it has some, else of
+            CodeCarbon's guess from the size of the machine's, or of what the process has when
+            the meter starts.
         gpu_ids: Indices, as nvidia-smi shows them, or UUIDs of the GPUs to count. None counts
             those that the environment shows to this process (``CUDA_VISIBLE_DEVICES``, and
             ROCm's), or all; ``()`` counts none. A slice of a GPU (MIG) counts as all of it.
