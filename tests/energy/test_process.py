@@ -70,9 +70,10 @@ def test_a_childs_cpu_time_counts_while_it_lives_and_after_and_only_once(
         # As on a system whose kernel does not list children.
         monkeypatch.setattr(process, "_CHILDREN", tmp_path / "children")
     living_s, ended_s = living_and_ended_s(CHILD)
-    # The system's clock of another process ticks in hundredths of a second.
-    assert living_s >= 0.27
-    assert living_s - 0.03 <= ended_s <= living_s + 0.15
+    # The system's clock of another process ticks in hundredths of a second, and to go through all
+    # processes takes this one some CPU time of its own, which is taken off here.
+    assert living_s >= 0.2
+    assert living_s - 0.03 <= ended_s <= living_s + 0.25
 
 
 def test_a_grandchild_counts_too() -> None:
