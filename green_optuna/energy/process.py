@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna.units import kwh_from_joules
 
+try:
+    import resource
+except ImportError:  # on Windows
+    resource = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -171,6 +176,10 @@ class CpuTimeEstimate:
 
 
 def _waited_for_s() -> float:
+    if resource is not None:
+        # In microseconds, where os.times() has ticks of 10 ms: more than a short program takes.
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
     times = os.times()
     return times.children_user + times.children_system
 

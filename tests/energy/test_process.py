@@ -206,3 +206,12 @@ def test_the_machine_is_at_least_as_busy_as_this_process() -> None:
     before_s = machine_busy_s()
     burn(0.3)
     assert machine_busy_s() - before_s >= 0.2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its clock of children is a coarse one")
+def test_a_child_that_takes_less_than_a_tick_counts() -> None:
+    """Each of many short programs adds to the CPU time, not every tenth of them."""
+    for _ in range(5):
+        before_s = own_tree_time().cpu_s - time.process_time()
+        subprocess.run([sys.executable, "-S", "-E", "-c", "pass"], check=True)
+        assert own_tree_time().cpu_s - time.process_time() - before_s > 0.001
