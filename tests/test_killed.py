@@ -21,7 +21,7 @@ import green_optuna as go
 from green_optuna.cli import main
 from green_optuna.journal.file import folder, read_lines
 from green_optuna.journal.folding import STALE_S, fold_killed
-from green_optuna.record import KILLED_ATTRIBUTE, measurement_of
+from green_optuna.record import KILLED_ATTRIBUTE, REPORTS_ATTRIBUTE, measurement_of
 from green_optuna.terms import ATTRIBUTE, read_terms
 
 if TYPE_CHECKING:
@@ -318,6 +318,34 @@ def test_the_storages_callback_for_stale_trials_is_called(sqlite_url: str) -> No
     ledger = go.pareto_front(study).ledger
     assert (ledger["killed"].n_trials, ledger["killed"].energy_kwh) == (1, 0.002)
     assert ledger["complete"].n_trials == 3
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed")
+def test_a_trial_that_is_enqueued_again_begins_without_what_was_spent(sqlite_url: str) -> None:
+    """It may fail before it is measured, and report nothing: neither is its own."""
+    retry = optuna.storages.RetryHeartbeatStaleTrialCallback()
+    storage = optuna.storages.RDBStorage(
+        sqlite_url, heartbeat_interval=600, heartbeat_stale_trial_callback=retry
+    )
+    study = go.create_study("s", storage=storage)
+    study.optimize(decorated(), n_trials=1)
+    terms = read_terms(study)
+    assert terms is not None
+    trial = study.ask()
+    trial.set_user_attr(REPORTS_ATTRIBUTE, [[0, 0.5, 0.001, 1.0]])
+    trial.set_user_attr("note", "mine")
+    left = Left(study, terms)
+    left.leave(trial.number)
+    assert left.fold() == (1,)
+    assert study.trials[2].user_attrs == {"note": "mine"}
+    elsewhere = go.Grid(carbon_intensity_g_per_kwh=1.0, source="another place")
+    objective = go.green_objective(grid=elsewhere, meter=go.ReplayMeter(cpu_w=50.0), trackers=[])
+    with pytest.raises(go.TermsError):
+        study.optimize(objective(lambda _: (0.5, 1)), n_trials=1)
+    ledger = go.pareto_front(study).ledger
+    assert (ledger["killed"].n_trials, ledger["killed"].energy_kwh) == (1, 0.002)
+    assert ledger.not_measured == (2,)
 
 
 def test_a_trial_that_was_killed_after_its_measurement_keeps_that(left: Left) -> None:

@@ -237,6 +237,10 @@ def _end(study: optuna.Study, trial: FrozenTrial, record: TrialRecord) -> bool:
     if isinstance(storage, BaseHeartbeat) and is_heartbeat_enabled(storage):
         callback = storage.get_heartbeat_stale_trial_callback()
         if callback is not None:
-            # As Optuna would have done after its grace period: it may enqueue the trial again.
-            callback(study, copy.deepcopy(failed))
+            # As Optuna would have done after its grace period: it may enqueue the trial again. What
+            # the new one begins with must not be what this one cost.
+            again = copy.deepcopy(failed)
+            for name in (ATTRIBUTE, REPORTS_ATTRIBUTE):
+                again.user_attrs.pop(name, None)
+            callback(study, again)
     return True
