@@ -172,7 +172,9 @@ class TrialRun:
         """
         with self._session.log.activated(self._record):
             window = self._window = self._session.sampler.open()
-            self._session.journal.watch(self._record.number, window)
+            self._session.journal.watch(
+                self._record.number, window, runs=lambda: self._repeats.made
+            )
             flush = functools.partial(self._flush, window)
             with called_every(self._session.log.flush_interval_s, flush):
                 try:

@@ -123,6 +123,25 @@ def test_trials_side_by_side_share_a_file(sqlite_url: str, tmp_path: Path) -> No
     assert journals(state) == []
 
 
+def test_a_sample_says_how_many_runs_it_is_of(sqlite_url: str, tmp_path: Path) -> None:
+    """A process may be killed in the middle of a later run: its energy is that of several."""
+    state, seen = tmp_path / "state", []
+
+    @go.green_objective(grid=GRID, meter=meter(), trackers=[], repeats=2)
+    def objective(trial: go.GreenTrial) -> tuple[float, int]:
+        for _ in range(4000):
+            (left,) = (one for path in journals(state) for one in read_journal(path))
+            measurement = left.measurement(GRID)
+            if measurement is not None and measurement.runs > trial.run:
+                seen.append(measurement.runs)
+                break
+            time.sleep(0.005)
+        return 0.5, 1
+
+    go.create_study("s", storage=sqlite_url).optimize(objective, n_trials=1)
+    assert seen == [1, 2]
+
+
 def test_a_study_in_memory_leaves_nothing_on_disk(tmp_path: Path) -> None:
     """It is gone with its process: there is nothing to fold into."""
 

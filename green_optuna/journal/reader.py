@@ -34,6 +34,7 @@ class LeftTrial:
         sources: Where its energy came from.
         fingerprint: What hardware it ran on.
         shared: Whether it ran beside others in its process.
+        runs: How many runs of its function had begun.
         samples: Its age in s and its energy by then, increasing.
     """
 
@@ -45,6 +46,7 @@ class LeftTrial:
     sources: Mapping[str, Source]
     fingerprint: str
     shared: bool = False
+    runs: int = 1
     samples: list[tuple[float, ComponentEnergy]] = field(default_factory=list)
 
     def measurement(self, grid: Grid) -> Measurement | None:
@@ -60,6 +62,7 @@ class LeftTrial:
             host=self.host,
             fingerprint=self.fingerprint,
             shared=self.shared,
+            runs=self.runs,
             trace=self._trace(),
         )
 
@@ -115,3 +118,4 @@ def _add_sample(trial: LeftTrial, line: Mapping[str, Any]) -> None:
         trial.samples.append((t_s, energy))
         trial.started_at = float(line["at"]) - t_s
         trial.shared = bool(line["shared"])
+        trial.runs = max(int(line.get("runs", 1)), 1)

@@ -48,7 +48,7 @@ class Journal:
         self._pid = os.getpid()
         self._lock = ProcessLock()
         self._file: JournalFile | None = None
-        self._running: dict[int, Window | None] = {}
+        self._running: dict[int, tuple[Window, Callable[[], int]] | None] = {}
         self._given_up = isinstance(study._storage, optuna.storages.InMemoryStorage)
         if not self._given_up:
             _listen(self, sampler)
@@ -74,11 +74,17 @@ class Journal:
             self._running[number] = None
             self._tried(lambda: self._opened().append([start]))
 
-    def watch(self, number: int, window: Window) -> None:
-        """Keep, from now on, each sample of a trial that has started."""
+    def watch(self, number: int, window: Window, *, runs: Callable[[], int]) -> None:
+        """Keep, from now on, each sample of a trial that has started.
+
+        Args:
+            number: The trial's number.
+            window: Its window.
+            runs: Gives how many runs of its function have begun.
+        """
         with self._lock:
             if number in self._running:
-                self._running[number] = window
+                self._running[number] = window, runs
 
     def sample(self) -> None:
         """Keep what the running trials have spent by now; for the sampler's thread."""
@@ -106,9 +112,10 @@ class Journal:
 
     def _sample(self) -> None:
         lines = []
-        for number, window in self._running.items():
-            if window is None:
+        for number, watched in self._running.items():
+            if watched is None:
                 continue
+            window, runs = watched
             energy, t_s = self._sampler.latest(window)
             if t_s > 0:
                 lines.append(
@@ -118,6 +125,7 @@ class Journal:
                         "t_s": t_s,
                         "energy_kwh": energy.to_dict(),
                         "shared": window.shared,
+                        "runs": runs(),
                     }
                 )
         if lines and self._file is not None:
