@@ -49,6 +49,7 @@ class Repeats:
         self.timeout_s = timeout_s
         self.results: list[Result] = []
         self._late = False
+        self._begun = 0
         self._read = read
         self._boundaries: list[Boundary] = []
 
@@ -89,7 +90,7 @@ class Repeats:
     @property
     def made(self) -> int:
         """How many runs have begun."""
-        return len(self._boundaries) + 1
+        return max(self._begun, 1)
 
     def records(self, measurement: Measurement) -> tuple[RunRecord, ...]:
         """Give what each run came to and what it cost; nothing where one run is all there is.
@@ -99,13 +100,20 @@ class Repeats:
         """
         if self.repeats == 1:
             return ()
-        return cut_runs([result.loss for result in self.results], self._boundaries, measurement)
+        # The time may have been up before the next run began.
+        boundaries = self._boundaries[: self.made - 1]
+        return cut_runs([result.loss for result in self.results], boundaries, measurement)
 
     def _call(
         self, function: Callable[[GreenTrial], object], run: int, deadline: Deadline
     ) -> object:
         self.trial.begin_run(run)
-        return deadline.call(lambda: function(self.trial))
+
+        def begin() -> object:
+            self._begun = run + 1
+            return function(self.trial)
+
+        return deadline.call(begin)
 
     def _read_within(self, returned: object, sampler: Sampler) -> None:
         """Read what a run returned and let go of its model, whose memory the next one may need."""

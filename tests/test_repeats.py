@@ -503,8 +503,12 @@ def test_no_run_begins_after_the_time() -> None:
             work_on()
         return 0.5, 1
 
-    assert run_once(function, repeats=3, timeout_s=SOON_S).state == TrialState.FAIL
+    trial = run_once(function, repeats=3, timeout_s=SOON_S)
+    assert trial.state == TrialState.FAIL
     assert seen == [0]
+    measurement, each_run = kept_measurement(trial), trial.user_attrs[ATTRIBUTE][EACH_RUN]
+    assert measurement.runs == 1
+    assert [(loss, kwh) for loss, kwh, _ in each_run] == [(0.5, measurement.energy_kwh)]
 
 
 def catches_and_returns() -> tuple[float, int]:
