@@ -68,7 +68,12 @@ class Deadline:
             watcher = threading.Thread(
                 target=self._watch, args=(self._gate,), name="green_optuna-deadline", daemon=True
             )
-            watcher.start()
+            try:
+                watcher.start()
+            except BaseException:
+                # There is no thread left, or Ctrl-C: it would end the trials that follow.
+                self.__exit__()
+                raise
         return self
 
     def __exit__(self, *raised: object) -> None:

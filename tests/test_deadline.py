@@ -351,6 +351,22 @@ def test_each_thread_has_its_own() -> None:
     assert [type(error) for error in raised] == [TrialTimeoutError] * 2
 
 
+def test_a_watch_that_cannot_begin_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For want of threads, or by Ctrl-C: its time ends no later trial of this thread."""
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError), Deadline(1e-9):
+            pass
+    with Deadline(3600) as deadline:
+        assert deadline.call(lambda: 1) == 1
+    with shielded():
+        pass
+
+
 def test_no_thread_is_left_behind() -> None:
     """Each watch ends with its deadline, however far away that was."""
     for timeout_s in (SOON_S, NEVER_S):
