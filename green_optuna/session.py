@@ -205,6 +205,14 @@ class TrialRun:
 
     def end_after(self, error: BaseException) -> None:
         """Keep and tell that the trial ended with an exception, which stays the one to be seen."""
+        try:
+            self._end_after(error)
+        except BaseException as interrupt:
+            # Ctrl-C amid it, for which Optuna fails the trial: no run shall stay open.
+            self._end_after(interrupt)
+            raise
+
+    def _end_after(self, error: BaseException) -> None:
         pruned = isinstance(error, optuna.TrialPruned)
         said = in_one_line(error)
         if self.timed_out(error):
@@ -248,8 +256,13 @@ class TrialRun:
 
     def _close(self, window: Window) -> None:
         session = self._session
+        try:
+            measurement = session.sampler.close(window, session.terms.grid)
+        except Exception:
+            self._closed = True
+            raise
+        # After Ctrl-C it is closed once more: what has been used is not to be lost.
         self._closed = True
-        measurement = session.sampler.close(window, session.terms.grid)
         self._record = replace(
             self._record,
             measurement=replace(measurement, runs=self._repeats.made),

@@ -594,6 +594,54 @@ def test_ctrl_c_before_the_function_leaves_no_window_and_no_run_open() -> None:
     assert [one.shared for one in measured if one] == [False, False]
 
 
+@pytest.mark.parametrize("error", [optuna.TrialPruned(), ZeroDivisionError()])
+def test_ctrl_c_while_a_trial_that_failed_is_told_of_leaves_no_run_open(error: Exception) -> None:
+    """It is told of once more: that it failed, which is what Optuna makes of it."""
+    tracker = Interrupted()
+
+    @go.green_objective(grid=GRID, meter=METER, trackers=[tracker])
+    def objective(_: go.GreenTrial) -> object:
+        raise error
+
+    study = go.create_study()
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(objective, n_trials=1)
+    assert tracker.finished[-1].error == "KeyboardInterrupt"
+    assert study.trials[0].state == TrialState.FAIL
+    assert study.trials[0].user_attrs[ATTRIBUTE]["state"] == "failed"
+
+
+class InterruptedMeter(go.ReplayMeter):
+    """A meter whose reading is interrupted by Ctrl-C, once it is told to be."""
+
+    __slots__ = ("pressed",)
+
+    def read(self) -> go.ComponentEnergy:
+        """Be interrupted, once."""
+        if getattr(self, "pressed", False):
+            self.pressed = False
+            raise KeyboardInterrupt
+        return super().read()
+
+
+def test_ctrl_c_while_the_window_closes_costs_no_energy() -> None:
+    """The function has used it, so the trial that fails keeps it."""
+    meter = InterruptedMeter(cpu_w=50.0, sample_interval_s=3600.0)
+
+    @go.green_objective(grid=GRID, meter=meter, trackers=[])
+    def objective(_: go.GreenTrial) -> tuple[float, int]:
+        meter.pressed = True
+        return 0.5, 1
+
+    study = go.create_study()
+    with pytest.raises(KeyboardInterrupt):
+        study.optimize(objective, n_trials=1)
+    measurement = measurement_of(study.trials[0])
+    assert measurement is not None
+    assert measurement.energy_kwh > 0
+    assert not sampler_for(meter).busy
+
+
 def test_a_trial_that_another_has_ended_is_still_told_of() -> None:
     """A stale heartbeat, say, ended it: the storage takes nothing more, and the trackers do."""
     tracker = go.MemoryTracker()
