@@ -60,15 +60,14 @@ class Deadline:
     def __enter__(self) -> Self:
         """Begin to watch the time."""
         if self.timeout_s is not None:
-            self._at_s = time.monotonic() + self.timeout_s
-            self._gate = _this_gate()
-            if self._gate is None:
-                self._gate = _this_thread.gate = _Gate()
-            self._gate.deadlines.append(self)
+            gate = self._gate = _this_gate() or _Gate()
             watcher = threading.Thread(
-                target=self._watch, args=(self._gate,), name="green_optuna-deadline", daemon=True
+                target=self._watch, args=(gate,), name="green_optuna-deadline", daemon=True
             )
+            self._at_s = time.monotonic() + self.timeout_s
             try:
+                _this_thread.gate = gate
+                gate.deadlines.append(self)
                 watcher.start()
             except BaseException:
                 # There is no thread left, or Ctrl-C: it would end the trials that follow.
