@@ -133,7 +133,11 @@ class Readings:
         started_at_s = self._end_segment()
         window = Window(started_at_s=started_at_s, started_at=time.time(), thread=thread)
         self._windows.add(window)
-        self._windows_changed()
+        try:
+            self._windows_changed()
+        except BaseException:
+            self._windows.discard(window)
+            raise
         self._behind = not fresh
         if len(self._windows) > 1:
             for running in self._windows:

@@ -88,9 +88,10 @@ class Sampler:
         with _samplers_lock if self.alone else contextlib.nullcontext(), self._condition:
             if self.alone:
                 _check_alone(self)
-            window = self._readings.open()
+            # First, though it has to wait for the lock: where Ctrl-C comes in between, no window
+            # is left open that nobody holds.
             self._wake_thread()
-        return window
+            return self._readings.open()
 
     @property
     def busy(self) -> bool:
