@@ -520,19 +520,23 @@ def test_a_study_that_is_measured_does_not_say_that_it_is_estimated(
 
 
 @pytest.mark.parametrize("trackers", [[], [go.MemoryTracker()]], ids=["none", "memory"])
-def test_who_runs_a_trial_can_be_found_while_it_runs(trackers: list[Tracker]) -> None:
-    """The storage names the host, the process and each tracker's run, where there is one."""
+def test_the_run_of_a_trial_can_be_found_while_it_runs(trackers: list[Tracker]) -> None:
+    """The storage names the host, the process and each tracker's run, where there is one.
+
+    Without a tracker that is one commit less; the journal has it in any case.
+    """
     kept: list[dict[str, Any]] = []
 
     def function(trial: go.GreenTrial) -> tuple[float, int]:
-        kept.append(trial.user_attrs[ATTRIBUTE])
+        kept.append(trial.user_attrs.get(ATTRIBUTE, {}))
         return 0.5, 1
 
     optimise(function, *trackers)
     (at_start,) = kept
-    assert at_start["run_ids"].keys() == {tracker.name for tracker in trackers}
-    assert (at_start["host"], at_start["pid"]) == (platform.node(), os.getpid())
-    assert at_start["started_at"] <= time.time()
+    assert at_start.get("run_ids", {}).keys() == {tracker.name for tracker in trackers}
+    if trackers:
+        assert (at_start["host"], at_start["pid"]) == (platform.node(), os.getpid())
+        assert at_start["started_at"] <= time.time()
 
 
 # What comes between the function's end and the trial's
