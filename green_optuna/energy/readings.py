@@ -136,6 +136,7 @@ class Readings:
         try:
             self._windows_changed()
         except BaseException:
+            # Nobody will close it: it would share with all trials to come.
             self._windows.discard(window)
             raise
         self._behind = not fresh

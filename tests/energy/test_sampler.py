@@ -27,6 +27,7 @@ from green_optuna.energy import (
     Sampler,
     sampler_for,
 )
+from green_optuna.energy.charge import Charge
 from green_optuna.energy.readings import Readings
 from green_optuna.errors import MeterError, OptionError
 from green_optuna.units import joules_from_kwh, kwh_from_joules
@@ -617,3 +618,31 @@ def test_two_meters_never_count_the_same_energy_at_once() -> None:
         second.open()
     assert first.close(window, GRID).energy_kwh > 0
     assert second.close(second.open(), GRID).energy_kwh > 0
+
+
+@dataclass(slots=True)
+class InterruptedMeter(BrokenMeter):
+    """A meter of a shared machine, at which Ctrl-C comes as the first window opens."""
+
+    interrupted: bool = False
+
+    def set_running(self, running: int) -> None:  # noqa: ARG002 - as the protocol has it
+        """Be interrupted, the first time."""
+        if not self.interrupted:
+            self.interrupted = True
+            raise KeyboardInterrupt
+
+    def read_charge(self) -> Charge:
+        """Deliver the next reading, of what stands by."""
+        return Charge(standing=BrokenMeter.read(self))
+
+
+def test_a_window_whose_opening_was_interrupted_shares_with_nobody() -> None:
+    """Nobody will ever close it: after Ctrl-C, the next trial has all of its energy."""
+    sampler = Sampler(InterruptedMeter([0.0, 0.0, 0.0, 1.0]))
+    with pytest.raises(KeyboardInterrupt):
+        sampler.open()
+    assert not sampler.busy
+    measurement = sampler.close(sampler.open(), GRID)
+    assert measurement.energy.cpu_kwh == pytest.approx(1.0)
+    assert not measurement.shared
