@@ -11,7 +11,7 @@ counters settles for all, and the interval since the last reading is shared out 
   idle, the memory's, that of an accelerator among those that see it. While no trial runs, it
   goes to the processes that are between two trials.
 
-The idle power is the least that the host was seen to draw over at least 50 ms since it booted:
+The idle power is the least that the host was seen to draw over 50 ms to a minute since it booted:
 an upper bound, which falls as the host is seen at rest.
 
 Sums are exact: what is shared out of an interval is what the counter counted in it, less what
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 
 # The idle power is learned from intervals of at least this length: counters step every ms.
+# In much longer ones, while a notebook rests, a counter may have begun anew unseen.
 IDLE_SPAN_S = 0.05
+MAX_IDLE_SPAN_S = 60.0
 
 # The rest of the machine's load is known from its ticks of 10 ms, so from spans this long.
 LOAD_SPAN_S = 1.0
@@ -40,6 +42,10 @@ MIN_LOAD_SPAN_S = 0.5
 
 # No hardware draws nothing: a counter that has not moved for so long stands still.
 STILL_S = 1.0
+
+# To look which children the members have takes a while, with many threads; so it is done once
+# for all members, and for so long, in s.
+CHILDREN_S = 1.0
 
 
 @dataclass(slots=True)
@@ -55,6 +61,8 @@ class Host:
         loads: Two states of the machine's busy time, its members' part and the clock, at least
             a second apart.
         outside_j: What the rest of the machine was charged, in J.
+        children: The children of the members and of their descendants, by process.
+        children_at_s: When they began to be looked for, in s on the host's clock.
     """
 
     at_s: float
@@ -64,6 +72,8 @@ class Host:
     members_cpu_s: float = 0.0
     loads: list[list[float]] = field(default_factory=list)
     outside_j: float = 0.0
+    children: dict[str, list[str]] = field(default_factory=dict)
+    children_at_s: float = 0.0
 
     def join(self, name: str, now_s: float, *, pools: Iterable[str], ram_w: float) -> None:
         """Take up a process that begins to measure; harmless when repeated."""
@@ -73,6 +83,14 @@ class Host:
             self.pools, self.loads = {}, []
         if name not in self.members:
             self.members[name] = Member([*pools, RAM], ram_w, idle_since_s=now_s)
+            # It may be another member's child, which then pays for itself from now on.
+            self.children = {}
+
+    def recent_children(self) -> dict[str, list[str]]:
+        """Give what is known of the members' children, to be filled in by who looks for them."""
+        if self.at_s - self.children_at_s > CHILDREN_S:
+            self.children, self.children_at_s = {}, self.at_s
+        return self.children
 
     def leave(self, names: Iterable[str]) -> None:
         """Let processes go that have ended; what they have not collected goes with them."""
@@ -196,7 +214,7 @@ class Host:
         self, joules: float, span_s: float, cpu_s: Mapping[str, float], busy_s: float
     ) -> None:
         """Share out the processors' energy of an interval, in J."""
-        if span_s >= IDLE_SPAN_S:
+        if IDLE_SPAN_S <= span_s <= MAX_IDLE_SPAN_S:
             power_w = joules / span_s
             self.idle_w = power_w if self.idle_w is None else min(self.idle_w, power_w)
         idle_j = min((self.idle_w or 0.0) * span_s, joules)

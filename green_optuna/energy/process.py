@@ -50,34 +50,47 @@ def process_tree_cpu_s() -> float:
     return own_tree_time().cpu_s
 
 
-def own_tree_time(without: Collection[int] = ()) -> TreeTime:
+def own_tree_time(
+    without: Collection[int] = (), *, children: dict[str, list[str]] | None = None
+) -> TreeTime:
     """Give the CPU time of this process and its descendants, also of those that ended.
 
     Args:
         without: Processes that are left out with their descendants, while they live.
+        children: Where to put which children there are, by process: else another process, which
+            remembers fewer, would see the time fall.
     """
-    apart_s: dict[int, float] = {}
     for _ in range(_TRIES):
+        apart_s: dict[int, float] = {}
+        known: dict[str, list[str]] = {}
         waited_for_s = _waited_for_s()
         own_s = time.process_time()
-        living_s = _living_s(without, apart_s)
+        living_s = _living_s(without, apart_s, known)
         # A child that ends between the two is in both or in neither.
         if _waited_for_s() == waited_for_s:
             break
+    if children is not None:
+        children.update(known)
     return TreeTime(own_s + waited_for_s + living_s, apart_s)
 
 
-def other_tree_time(pid: int, without: Collection[int] = ()) -> TreeTime | None:
+def other_tree_time(
+    pid: int, without: Collection[int] = (), *, children: dict[str, list[str]] | None = None
+) -> TreeTime | None:
     """Give the same of another process of this host; None where it cannot be told.
 
     Args:
         pid: The process.
         without: Processes that are left out with their descendants, while they live.
+        children: The children of processes as far as they are known already; what has to be
+            looked for is put in.
     """
     apart_s: dict[int, float] = {}
     try:
         if _CHILDREN.exists():
-            return TreeTime(_stat_s(str(pid)) + _listed_s(str(pid), without, apart_s), apart_s)
+            known = {} if children is None else children
+            own_s = _stat_s(str(pid))
+            return TreeTime(own_s + _listed_s(str(pid), without, apart_s, known), apart_s)
         return TreeTime(_found_s(pid, without, apart_s), apart_s)
     except (OSError, IndexError):
         return None
@@ -196,24 +209,34 @@ def _has_children() -> bool:
     return True
 
 
-def _living_s(without: Collection[int], apart_s: dict[int, float]) -> float:
+def _living_s(
+    without: Collection[int], apart_s: dict[int, float], known: dict[str, list[str]]
+) -> float:
     if not _has_children():
+        known[str(os.getpid())] = []
         return 0.0
     if _CHILDREN.exists():
-        return _listed_s("self", without, apart_s)
+        return _listed_s(str(os.getpid()), without, apart_s, known)
     return _found_s(os.getpid(), without, apart_s, itself=False)
 
 
-def _listed_s(pid: str, without: Collection[int], apart_s: dict[int, float]) -> float:
+def _listed_s(
+    pid: str,
+    without: Collection[int],
+    apart_s: dict[int, float],
+    known: dict[str, list[str]] | None = None,
+) -> float:
     """Give the CPU time in s of a process's living descendants, as Linux lists them."""
     cpu_s = 0.0
-    for child in _children(pid):
+    known = {} if known is None else known
+    children = known[pid] if pid in known else known.setdefault(pid, _children(pid))
+    for child in children:
         # It may have ended meanwhile.
         with contextlib.suppress(OSError):
             if int(child) in without:
-                apart_s[int(child)] = _stat_s(child) + _listed_s(child, (), {})
+                apart_s[int(child)] = _stat_s(child, pid) + _listed_s(child, (), {}, known)
             else:
-                cpu_s += _stat_s(child) + _listed_s(child, without, apart_s)
+                cpu_s += _stat_s(child, pid) + _listed_s(child, without, apart_s, known)
     return cpu_s
 
 
@@ -225,10 +248,17 @@ def _children(pid: str) -> list[str]:
     return children
 
 
-def _stat_s(pid: str) -> float:
-    """Give the CPU time in s of a process, and of the children that it waited for."""
+def _stat_s(pid: str, parent: str | None = None) -> float:
+    """Give the CPU time in s of a process, and of the children that it waited for.
+
+    Raises:
+        OSError: There is no such process, or it is no child of the parent that is given: the
+            number of one that has ended was given again.
+    """
     # The name, in brackets, may hold spaces and brackets of its own.
     fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    if parent is not None and int(fields[1]) != int(parent):
+        raise ProcessLookupError(pid)
     ticks = os.sysconf("SC_CLK_TCK")
     try:
         # The kernel's clock of a process (clock_getcpuclockid) is finer than its ticks of 10 ms.

@@ -287,6 +287,28 @@ def test_several_packages_add_up() -> None:
     assert joules_from_kwh(charge.total.cpu_kwh) == pytest.approx(30.0 + 25.0)
 
 
+def test_a_night_without_readings_says_nothing_of_the_idle_power() -> None:
+    """A counter has begun anew unseen meanwhile: 10 J in eight hours are no power."""
+    host = joined()
+    two_packages(host, 0.0, 10.0, 10.0)
+    two_packages(host, 1.0, 20.0, 20.0)
+    two_packages(host, 28_801.0, 25.0, 25.0)
+    assert host.idle_w == pytest.approx(20.0)
+
+
+def test_children_are_looked_for_now_and_then_and_when_somebody_joins() -> None:
+    """What is known of them serves all for a second; a new member may be one of them."""
+    host = joined()
+    host.recent_children()["1"] = ["2"]
+    host.advance(0.5)
+    assert host.recent_children() == {"1": ["2"]}
+    host.join("2", 0.6, pools=[CPU], ram_w=0.0)
+    assert host.recent_children() == {}
+    host.recent_children()["1"] = ["2"]
+    host.advance(3.0)
+    assert host.recent_children() == {}
+
+
 def test_a_package_that_disappears_is_an_error_and_back_again_it_has_lost_nothing() -> None:
     """What the machine uses is not known meanwhile; the counter has gone on."""
     host = joined()

@@ -145,6 +145,33 @@ def test_a_child_can_be_left_out_and_is_named_apart(
     assert other_tree_time(child.pid) is None
 
 
+def test_known_children_are_not_looked_for_again_and_a_number_given_anew_is_none() -> None:
+    """Who looks puts in what it finds; what is known counts, if it still is a child."""
+    if not process._CHILDREN.exists():
+        pytest.skip("this platform does not list children")
+    me = str(os.getpid())
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "done\n"
+        found: dict[str, list[str]] = {}
+        own_tree_time(children=found)
+        whole = other_tree_time(os.getpid(), children={me: [str(child.pid)]})
+        without = other_tree_time(os.getpid(), children={me: []})
+        # A process that is its own grandchild: numbers were given anew.
+        again = other_tree_time(child.pid, children={str(child.pid): [me], me: [str(child.pid)]})
+        alone = other_tree_time(child.pid)
+        child.communicate("\n")
+    assert str(child.pid) in found[me]
+    assert whole is not None
+    assert without is not None
+    assert again is not None
+    assert alone is not None
+    assert whole.cpu_s - without.cpu_s >= 0.2
+    assert again.cpu_s - alone.cpu_s < 0.2
+
+
 def test_a_process_has_a_name_of_its_own_while_it_lives() -> None:
     """The number of a process may be given again; with the time of its start, it is unique."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
