@@ -66,6 +66,8 @@ class CodeCarbonMeter:
         self.options = options or MeterOptions()
         self._board = board or Board()
         self._name = ""
+        self._pid = 0
+        self._pools: list[str] = []
         self._hardware: list[Any] = []
         self._sources: dict[str, Source] = {}
         # Whether the processors' energy is the machine's, to be shared with the others.
@@ -122,6 +124,8 @@ class CodeCarbonMeter:
 
     def set_running(self, running: int) -> None:
         """Note how many trials of this process run from now on."""
+        if self._is_a_copy():
+            return
         with self._board.turn() as (host, now_s):
             self._take_part(host, now_s)
             host.set_running(self._name, now_s, running)
@@ -143,6 +147,8 @@ class CodeCarbonMeter:
         """
         if not self._name:
             raise MeterError("The meter gives no reading: it was never started, or has stopped.")
+        if self._is_a_copy():
+            return self._charge
         with self._board.turn() as (host, now_s):
             self._take_part(host, now_s)
             channels = self._channels(now_s)
@@ -151,8 +157,11 @@ class CodeCarbonMeter:
             try:
                 host.settle(now_s, channels, cpu_s, busy_s)
             finally:
-                # What could be settled is this process's, whatever else went wrong.
-                self._charge += host.members[self._name].collect()
+                # What could be settled is this process's, whatever else went wrong; but if it
+                # was stopped meanwhile, the others have gone on and settle the same for all.
+                charge = host.members[self._name].collect()
+                if self._board.is_current():
+                    self._charge += charge
         if self._cpu_estimate is not None:
             estimated_kwh = self._cpu_estimate.take_kwh(cpu_s[self._name])
             self._charge += Charge(dynamic=ComponentEnergy(cpu_kwh=estimated_kwh))
@@ -161,11 +170,15 @@ class CodeCarbonMeter:
     def stop(self) -> None:
         """Leave the other workers of the host; harmless when repeated."""
         name, self._name = self._name, ""
-        if name:
+        if name and not self._is_a_copy():
             with self._board.turn() as (host, now_s):
                 host.advance(now_s)
                 host.leave([name])
             self._board.close()
+
+    def _is_a_copy(self) -> bool:
+        """Tell whether this is a forked child, and the part its parent's, which goes on."""
+        return self._pid != os.getpid()
 
     def _inspect(self, hardware: Any, mode: TrackingMode) -> None:  # noqa: ANN401 - CodeCarbon's own
         """Find out what CodeCarbon measures, and how.
@@ -196,17 +209,21 @@ class CodeCarbonMeter:
         return gpus_to_count(self.options.gpu_ids, os.environ)
 
     def _join(self) -> None:
-        self._name = process_name(os.getpid()) or str(os.getpid())
+        self._pid = os.getpid()
+        self._name = process_name(self._pid) or str(self._pid)
         with self._board.turn() as (host, now_s):
+            self._pools = sorted({channel.pool for channel in self._channels(now_s)})
             self._take_part(host, now_s)
 
     def _take_part(self, host: Host, now_s: float) -> None:
         """Let go of the workers that have ended, and be among the rest."""
         host.advance(now_s)
         host.leave([name for name in host.members if not self._lives(name)])
-        if self._name not in host.members:
-            pools = {channel.pool for channel in self._channels(now_s)}
-            host.join(self._name, now_s, pools=sorted(pools), ram_w=self._ram_w)
+        own = host.members.get(self._name)
+        # Another meter of this process may have been here before, and count other hardware.
+        if own is None or not own.counts(self._pools, self._ram_w):
+            host.leave([self._name])
+            host.join(self._name, now_s, pools=self._pools, ram_w=self._ram_w)
             host.set_running(self._name, now_s, self._running)
 
     def _lives(self, name: str) -> bool:
@@ -221,10 +238,11 @@ class CodeCarbonMeter:
         """Give the CPU time in s of this process and its children, and of those it settles for."""
         members = {_pid_of(name) for name in host.members}
         own = host.members[self._name]
-        cpu_s = {self._name: own.own_cpu_s(own_tree_time(members))}
+        children = host.recent_children()
+        cpu_s = {self._name: own.own_cpu_s(own_tree_time(members, children=children))}
         for name, member in host.members.items():
             if self._shares_cpu and name != self._name and CPU in member.pools:
-                time_s = other_tree_time(_pid_of(name), members)
+                time_s = other_tree_time(_pid_of(name), members, children=children)
                 if time_s is not None:
                     cpu_s[name] = member.own_cpu_s(time_s)
         return cpu_s

@@ -10,6 +10,8 @@ from green_optuna.energy.measurement import ComponentEnergy
 from green_optuna.units import kwh_from_joules
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from green_optuna.energy.process import TreeTime
 
 # What is shared out together: the processors, the memory as an estimate, and as counters have it.
@@ -73,6 +75,10 @@ class Member:
     beside_s: float = 0.0
     apart_s: dict[str, float] = field(default_factory=dict)
     ended_s: float = 0.0
+
+    def counts(self, pools: Sequence[str], ram_w: float) -> bool:
+        """Tell whether this is what it counts of the machine."""
+        return (self.pools, self.ram_w) == ([*pools, RAM], ram_w)
 
     def own_cpu_s(self, time: TreeTime) -> float:
         """Give its CPU time in s, less that of members that it has started itself.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -68,6 +70,45 @@ def test_a_file_that_nobody_can_have_written_is_a_new_account(path: Path, text: 
     assert join(Board(path), "2") == ["1", "2"]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("at_s", "now"),
+        ("at_s", math.nan),
+        ("idle_w", -5.0),
+        ("idle_w", "10"),
+        ("members_cpu_s", None),
+        ("outside_j", math.inf),
+        ("loads", [[1.0]]),
+        ("pools", {"cpu": {"at_s": 1.0, "joules": {"package": "1"}}}),
+        ("members", {"abc": {"pools": [], "ram_w": 1.0}}),
+        ("members", {f"{10**30}:1": {"pools": [], "ram_w": 1.0}}),
+        ("members", {"7:1": {"pools": [], "ram_w": math.nan}}),
+        ("members", {"7:1": {"pools": [], "ram_w": 1.0, "running": "1"}}),
+        ("members", {"7:1": {"pools": [], "ram_w": 1.0, "charged": [1.0]}}),
+        ("members", {"7:1": {"pools": [], "ram_w": 1.0, "charged": [-1.0] * 7}}),
+        ("members", {"7:1": {"pools": [], "ram_w": 1.0, "weights": {"ram": [1.0]}}}),
+        ("members", {"7:1": {"pools": [], "ram_w": 1.0, "apart_s": [1.0]}}),
+        ("children", {"7": ["../8"]}),
+    ],
+)
+def test_an_account_with_impossible_numbers_is_a_new_one(
+    path: Path, field: str, value: object
+) -> None:
+    """What cannot be is neither an error of the trial nor a joule: the account is begun anew."""
+    join(Board(path), "1")
+    kept = json.loads(path.read_text())
+    kept["host"][field] = value
+    path.write_text(json.dumps(kept))
+    assert join(Board(path), "2") == ["2"]
+
+
+def test_an_account_too_deep_to_read_is_a_new_one(path: Path) -> None:
+    """Brackets without an end are no account."""
+    path.write_text("[" * 200_000)
+    assert join(Board(path), "1") == ["1"]
+
+
 def test_an_account_from_before_the_host_was_started_is_a_new_one(path: Path) -> None:
     """Its clock begins at zero with the host: a later time is an older one."""
     board = Board(path)
@@ -95,6 +136,96 @@ def test_who_clears_the_folder_breaks_nothing(path: Path) -> None:
     path.unlink()
     assert join(board, "2") == ["2"]
     assert join(Board(path), "3") == ["2", "3"]
+
+
+def test_who_clears_the_folders_as_well_breaks_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """The folder is made anew like the file, and the others are met again."""
+    board = Board()
+    join(board, "1")
+    shutil.rmtree(board_path().parent)
+    assert join(board, "2") == ["2"]
+    assert join(Board(), "3") == ["2", "3"]
+    assert not caplog.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of files there")
+def test_a_full_disk_ends_no_trial(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot be written is kept in the process, and it is said once."""
+    import resource
+
+    board = Board(path)
+    join(board, "1")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    # A file may not grow: the system refuses it as on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, limits[1]))
+    try:
+        assert join(board, "2") == ["1", "2"]
+        assert join(board, "3") == ["1", "2", "3"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert caplog.text.count("is not shared among them") == 1
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from green_optuna.energy.board import Board
+board = Board(Path(sys.argv[1]))
+with board.turn() as (host, now_s):
+    host.join("1", now_s, pools=[], ram_w=1.0)
+    print("holds", flush=True)
+    input()
+    print(board.is_current(), flush=True)
+with board.turn() as (host, now_s):
+    print(sorted(host.members), flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks to hold")
+def test_nobody_waits_for_ever_for_a_worker_that_was_stopped_in_its_turn(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others go on with a new account, where it joins them; what it was at is void."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "holds\n"
+        assert join(Board(path, patience_s=0.2), "2") == ["2"]
+        told, _ = holder.communicate("\n")
+    assert told.split("\n")[:2] == ["False", "['2']"]
+    assert caplog.text.count("the others go on without it") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_forked_child_does_not_hold_its_parents_lock(path: Path) -> None:
+    """A worker that is killed in its turn leaves the account free, whatever it has forked."""
+    fcntl = pytest.importorskip("fcntl")
+    board = Board(path)
+    ours, theirs = os.pipe()
+    with board.turn():
+        child = os.fork()
+        if child == 0:
+            os.write(theirs, b"up")
+            signal.pause()
+        try:
+            os.read(ours, 1)
+            # As if it were killed now: its files are closed, and nothing is unlocked.
+            board.close()
+            with path.open() as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            os.close(ours)
+            os.close(theirs)
 
 
 def test_without_a_file_the_account_is_this_processs_own(

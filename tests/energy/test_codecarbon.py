@@ -267,9 +267,11 @@ def test_gpus_that_are_not_there_are_refused() -> None:
         CodeCarbonMeter(MeterOptions(gpu_ids=(4096,))).start()
 
 
-def measure_in_child(queue: multiprocessing.queues.Queue[Any], parents: int) -> None:
+def measure_in_child(
+    queue: multiprocessing.queues.Queue[Any], meter: MeterOptions | CodeCarbonMeter, parents: int
+) -> None:
     """Measure a little in a forked child."""
-    sampler = sampler_for(PROCESS)
+    sampler = sampler_for(meter)
     window = sampler.open()
     end_s = time.perf_counter() + 0.2
     while time.perf_counter() < end_s:
@@ -280,16 +282,17 @@ def measure_in_child(queue: multiprocessing.queues.Queue[Any], parents: int) -> 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-def test_a_forked_child_measures_by_itself() -> None:
+@pytest.mark.parametrize("meter", [PROCESS, CodeCarbonMeter(PROCESS)], ids=["options", "meter"])
+def test_a_forked_child_measures_by_itself(meter: MeterOptions | CodeCarbonMeter) -> None:
     """Threads do not survive a fork, so the child gets a sampler of its own, which measures.
 
     Two trials run side by side meanwhile: each pays for half of the memory's 10 W.
     """
-    sampler = sampler_for(PROCESS)
+    sampler = sampler_for(meter)
     window = sampler.open()
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
-    child = context.Process(target=measure_in_child, args=(queue, id(sampler)))
+    child = context.Process(target=measure_in_child, args=(queue, meter, id(sampler)))
     child.start()
     same, energy_kwh, duration_s = queue.get(timeout=60)
     child.join(60)
@@ -301,6 +304,32 @@ def test_a_forked_child_measures_by_itself() -> None:
     assert measurement.shared
     whole_j = joules_from_kwh(measurement.energy.ram_kwh + energy_kwh["ram"])
     assert whole_j == pytest.approx(10.0 * measurement.duration_s, rel=0.02)
+
+
+def end_in_child(queue: multiprocessing.queues.Queue[float], sampler: Sampler, window: Any) -> None:  # noqa: ANN401 - a window
+    """End a window that a forked child has inherited, open."""
+    time.sleep(0.1)
+    queue.put(sampler.close(window, GRID).energy.ram_kwh)
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_window_that_a_fork_copies_stays_its_parents() -> None:
+    """The child neither takes what its parent is charged nor ends what runs there."""
+    meter = CodeCarbonMeter(PROCESS)
+    sampler = Sampler(meter)
+    window = sampler.open()
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=end_in_child, args=(queue, sampler, window))
+    child.start()
+    queue.get(timeout=60)
+    child.join(60)
+    measurement = sampler.close(window, GRID)
+    meter.stop()
+    assert joules_from_kwh(measurement.energy.ram_kwh) == pytest.approx(
+        10.0 * measurement.duration_s, rel=0.02
+    )
 
 
 @pytest.mark.parametrize("hardware", [None, (), [], "CPU", 3, [object()], [None, 1, "RAM"]])
