@@ -232,7 +232,8 @@ def sampler_for(meter: MeterOptions | Meter) -> Sampler:
     with _samplers_lock:
         if not isinstance(meter, MeterOptions):
             # The sampler holds the meter, so that its id stays its own.
-            return _samplers.setdefault((os.getpid(), id(meter)), Sampler(meter))
+            alone = isinstance(meter, CodeCarbonMeter)
+            return _samplers.setdefault((os.getpid(), id(meter)), Sampler(meter, alone=alone))
         key = (os.getpid(), replace(meter, sample_interval_s=MeterOptions().sample_interval_s))
         sampler = _samplers.setdefault(key, Sampler(CodeCarbonMeter(meter), alone=True))
         own = sampler.meter

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from green_optuna.carbon import Grid
-from green_optuna.energy import CodeCarbonMeter, MeterOptions, Sampler
+from green_optuna.energy import CodeCarbonMeter, MeterOptions, Sampler, sampler_for
 from green_optuna.errors import MeterError, OptionError
 from green_optuna.units import joules_from_kwh
 
@@ -290,3 +291,32 @@ def test_a_lost_gpu_is_an_error_where_the_environment_names_it(
         MeterError, match=r"NVML does not tell which GPUs there are: .*gpu_ids=\(\)"
     ):
         meter.start()
+
+
+def test_two_meters_of_a_process_each_count_their_own_hardware(
+    fake_rapl: FakeRapl, fake_nvml: FakeNvml
+) -> None:
+    """A study with GPUs after one without is charged for them, and the other way round."""
+    fake_rapl.add("0", "package-0")
+    grid = Grid(carbon_intensity_g_per_kwh=50.0)
+    kwh = []
+    for gpu_ids in ((), (0,), ()):
+        sampler = Sampler(CodeCarbonMeter(replace(OPTIONS, gpu_ids=gpu_ids)))
+        window = sampler.open()
+        time.sleep(0.2)
+        fake_rapl.use("0", 5.0)
+        fake_nvml.gpus[0].use(5.0)
+        kwh.append(sampler.close(window, grid).energy.gpu_kwh)
+    assert kwh[1] > 0
+    assert kwh[0] == kwh[2] == 0
+
+
+def test_two_meters_of_ones_own_do_not_count_one_process_at_a_time(fake_rapl: FakeRapl) -> None:
+    """They would take each other's energy: as with two options, the second is refused."""
+    fake_rapl.add("0", "package-0")
+    first, second = (sampler_for(CodeCarbonMeter(OPTIONS)) for _ in range(2))
+    window = first.open()
+    with pytest.raises(OptionError, match="both would count the same energy"):
+        second.open()
+    first.close(window, Grid(carbon_intensity_g_per_kwh=50.0))
+    second.close(second.open(), Grid(carbon_intensity_g_per_kwh=50.0))
