@@ -75,14 +75,25 @@ def _packages_of(rapl: Any) -> Iterator[Any]:  # noqa: ANN401 - CodeCarbon's own
 
 def _of_packages(cpu: Any) -> Iterator[Channel]:  # noqa: ANN401 - CodeCarbon's own
     for file in _packages_of(cpu._intel_interface):
-        if file.last_energy is not None:
-            yield Channel(
-                key=file.path,
-                pool=CPU,
-                joules=joules_from_kwh(file.last_energy.kWh),
-                wraps_at_j=joules_from_kwh(file.max_energy_reading.kWh),
-                resolution_s=resolution_s(cpu),
-            )
+        yield from rapl_channel(file, CPU, resolution_s(cpu))
+
+
+def rapl_channel(file: Any, pool: str, step_s: float) -> Iterator[Channel]:  # noqa: ANN401 - CodeCarbon's own
+    """Give what a counter's file said when it was last read, unless it could not be read.
+
+    Args:
+        file: CodeCarbon's reader of it.
+        pool: What it is a part of.
+        step_s: How long it takes to give a new figure, in s.
+    """
+    if file.last_energy is not None:
+        yield Channel(
+            key=file.path,
+            pool=pool,
+            joules=joules_from_kwh(file.last_energy.kWh),
+            wraps_at_j=joules_from_kwh(file.max_energy_reading.kWh),
+            resolution_s=step_s,
+        )
 
 
 def _of_gpus(gpus: Any) -> Iterator[Channel]:  # noqa: ANN401 - CodeCarbon's own

@@ -10,11 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from green_optuna.energy.member import DRAM, Channel
-from green_optuna.units import joules_from_kwh
+from green_optuna.energy.channels import rapl_channel
+from green_optuna.energy.member import DRAM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from green_optuna.energy.member import Channel
 
 RESOLUTION_S = 0.001
 
@@ -45,14 +47,7 @@ def dram_channels(counters: Sequence[Any]) -> Iterator[Channel]:
     """Read the counters; one that cannot be read is left out."""
     for counter in counters:
         counter.start()
-        if counter.last_energy is not None:
-            yield Channel(
-                key=counter.path,
-                pool=DRAM,
-                joules=joules_from_kwh(counter.last_energy.kWh),
-                wraps_at_j=joules_from_kwh(counter.max_energy_reading.kWh),
-                resolution_s=RESOLUTION_S,
-            )
+        yield from rapl_channel(counter, DRAM, RESOLUTION_S)
 
 
 def _domains(package: Path) -> list[Path]:
