@@ -93,8 +93,8 @@ def test_a_running_trial_is_on_disk_and_gone_when_it_has_ended(
     assert start["run_ids"].keys() == {"memory"}
     assert start["sources"]["cpu"][0] == "replay"
     joules = sample["energy_kwh"]["cpu"] * 3.6e6
-    # What reading takes is not the trial's.
-    assert 0 < joules <= 50.0 * sample["t_s"] * 1.01
+    # The meter is read a moment after the clock.
+    assert 0 < joules <= 50.0 * (sample["t_s"] + 0.5)
     assert sample["at"] == pytest.approx(start["started_at"] + sample["t_s"], abs=60)
     if os.name == "posix":
         assert modes == [0o600, 0o700]

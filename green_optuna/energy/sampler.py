@@ -14,6 +14,7 @@ import contextlib
 import os
 import threading
 import time
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,7 @@ class Sampler:
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
         self._callbacks: list[Callable[[], None]] = []
+        _all_samplers.add(self)
 
     def start(self) -> None:
         """Start the meter unless it runs; what that takes is charged to no window.
@@ -176,6 +178,10 @@ class Sampler:
             with self._condition:
                 self._readings.exclude(time.thread_time() - began_s)
 
+    def begin_anew_after_fork(self) -> None:
+        """Forget the thread and the lock, which another thread of the parent's may have held."""
+        self._condition, self._thread = threading.Condition(), None
+
     def _wake_thread(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(
@@ -212,6 +218,19 @@ class Sampler:
     def _wait(self, s: float) -> None:
         """Wait for a time in s or until a window opens."""
         self._condition.wait(min(s, threading.TIMEOUT_MAX))
+
+
+# A forked child may use what it inherits, such as a trial's report: it shall not wait for ever.
+_all_samplers: weakref.WeakSet[Sampler] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for sampler in _all_samplers:
+        sampler.begin_anew_after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 # A meter belongs to a process, whatever studies run in it. A child process starts afresh, for
