@@ -156,6 +156,21 @@ class Grid:
         return energy_kwh * self.co2e_kg_per_kwh
 
 
+def stated_grid(*, country: str | None, grid: Grid | None) -> Grid | None:
+    """Return the grid that the options mean, or None: the environment is asked when it is needed.
+
+    Args:
+        country: ISO 3166 alpha-3 code; the short form of ``grid=Grid(country=...)``.
+        grid: The grid itself.
+
+    Raises:
+        GridError: Both are given, or a value cannot be used.
+    """
+    if country is None and grid is None:
+        return None
+    return resolve_grid(country=country, grid=grid)
+
+
 def resolve_grid(*, country: str | None, grid: Grid | None) -> Grid:
     """Return the grid that the options mean, or else the environment.
 

@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
-from green_optuna.carbon import Grid, resolve_grid
+from green_optuna.carbon import Grid, stated_grid
 from green_optuna.energy import Measurement, Meter, MeterOptions
 from green_optuna.errors import MeterError, OptionError
 from green_optuna.measured import MeasuredRun, MeasureOptions
@@ -231,7 +231,7 @@ def measure(
     if given is not None and not (isinstance(given, str) and given.strip()):
         raise OptionError(f"name is {name!r}: give a text that is not empty, or leave it out.")
     options = MeasureOptions(
-        grid=None if country is None and grid is None else resolve_grid(country=country, grid=grid),
+        grid=stated_grid(country=country, grid=grid),
         meter=MeterOptions() if meter is None else meter,
         trackers=tuple(trackers),
         name=name,

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import optuna
 
-from green_optuna.carbon import Grid, resolve_grid
+from green_optuna.carbon import Grid, stated_grid
 from green_optuna.deadline import shielded
 from green_optuna.energy import Meter, MeterOptions
 from green_optuna.errors import ObjectiveError, OptionError
@@ -265,7 +265,7 @@ def green_objective(
                 return train(model), model
     """
     options = ObjectiveOptions(
-        grid=None if country is None and grid is None else resolve_grid(country=country, grid=grid),
+        grid=stated_grid(country=country, grid=grid),
         meter=MeterOptions() if meter is None else meter,
         trackers=(MLflowTracker(),) if trackers is None else tuple(trackers),
         objectives=check_objectives(objectives),

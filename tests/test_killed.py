@@ -295,10 +295,8 @@ def test_a_trial_that_a_heartbeat_failed_first_is_kept_by_its_study(left: Left) 
     assert [record.state for record in left.told] == ["killed"]
 
 
-@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-@pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed")
-def test_the_storages_callback_for_stale_trials_is_called(sqlite_url: str) -> None:
-    """The trial is enqueued again, as after a missed heartbeat; its energy counts once."""
+def retrying_study(sqlite_url: str) -> tuple[optuna.Study, go.StudyTerms]:
+    """A study with one trial, whose storage enqueues stale trials again; give its terms, too."""
     retry = optuna.storages.RetryHeartbeatStaleTrialCallback()
     storage = optuna.storages.RDBStorage(
         sqlite_url, heartbeat_interval=600, heartbeat_stale_trial_callback=retry
@@ -307,6 +305,14 @@ def test_the_storages_callback_for_stale_trials_is_called(sqlite_url: str) -> No
     study.optimize(decorated(), n_trials=1)
     terms = read_terms(study)
     assert terms is not None
+    return study, terms
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed")
+def test_the_storages_callback_for_stale_trials_is_called(sqlite_url: str) -> None:
+    """The trial is enqueued again, as after a missed heartbeat; its energy counts once."""
+    study, terms = retrying_study(sqlite_url)
     trial = study.ask()
     trial.suggest_float("x", 0.5, 0.5)
     left = Left(study, terms)
@@ -324,14 +330,7 @@ def test_the_storages_callback_for_stale_trials_is_called(sqlite_url: str) -> No
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed")
 def test_a_trial_that_is_enqueued_again_begins_without_what_was_spent(sqlite_url: str) -> None:
     """It may fail before it is measured, and report nothing: neither is its own."""
-    retry = optuna.storages.RetryHeartbeatStaleTrialCallback()
-    storage = optuna.storages.RDBStorage(
-        sqlite_url, heartbeat_interval=600, heartbeat_stale_trial_callback=retry
-    )
-    study = go.create_study("s", storage=storage)
-    study.optimize(decorated(), n_trials=1)
-    terms = read_terms(study)
-    assert terms is not None
+    study, terms = retrying_study(sqlite_url)
     trial = study.ask()
     trial.set_user_attr(REPORTS_ATTRIBUTE, [[0, 0.5, 0.001, 1.0]])
     trial.set_user_attr("note", "mine")

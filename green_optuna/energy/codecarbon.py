@@ -106,8 +106,9 @@ class CodeCarbonMeter:
         self.stop()
         self._charge, self._running, self._read_at_s = Charge(), 0, -math.inf
         with silenced():
-            hardware, mode = find_hardware(self.options, self._gpu_ids())
-            self._inspect(hardware, mode)
+            gpu_ids = gpus_to_count(self.options.gpu_ids, os.environ)
+            hardware, mode = find_hardware(self.options, gpu_ids)
+            self._inspect(hardware, mode, counts_gpus=gpu_ids != [])
             for item in self._hardware:
                 item.start()
         try:
@@ -180,7 +181,7 @@ class CodeCarbonMeter:
         """Tell whether this is a forked child, and the part its parent's, which goes on."""
         return self._pid != os.getpid()
 
-    def _inspect(self, hardware: Any, mode: TrackingMode) -> None:  # noqa: ANN401 - CodeCarbon's own
+    def _inspect(self, hardware: Any, mode: TrackingMode, *, counts_gpus: bool) -> None:  # noqa: ANN401 - CodeCarbon's own
         """Find out what CodeCarbon measures, and how.
 
         Raises:
@@ -189,7 +190,7 @@ class CodeCarbonMeter:
         """
         sources = sources_of(hardware, mode)
         check_gpus_found(self.options.gpu_ids, hardware)
-        if self._gpu_ids() == []:
+        if not counts_gpus:
             # CodeCarbon takes an empty list for all GPUs.
             sources.pop("gpu", None)
         self._sources = sources
@@ -204,9 +205,6 @@ class CodeCarbonMeter:
         left_out = set() if self._shares_cpu else {"CPU"}
         left_out |= set() if "gpu" in sources else {"GPU"}
         self._hardware = [one for one in hardware if type(one).__name__ not in left_out]
-
-    def _gpu_ids(self) -> list[int | str] | None:
-        return gpus_to_count(self.options.gpu_ids, os.environ)
 
     def _join(self) -> None:
         self._pid = os.getpid()
