@@ -19,7 +19,7 @@ from green_optuna.cli.storage import open_storage
 from green_optuna.provenance import describe_estimate, provenance_of
 from green_optuna.record import measurement_to_dict
 from green_optuna.terms import ATTRIBUTE
-from green_optuna.tracking.mlflow_schema import front_note
+from green_optuna.tracking.mlflow.schema import front_note
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

@@ -23,7 +23,7 @@ from green_optuna.errors import MeterError, OptionError
 from green_optuna.folders import write_atomically
 from green_optuna.measure import measure
 from green_optuna.record import measurement_to_dict
-from green_optuna.tracking.mlflow_schema import trace_csv
+from green_optuna.tracking.series import trace_csv
 from green_optuna.units import (
     format_co2e,
     format_duration,

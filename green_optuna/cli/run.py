@@ -22,7 +22,7 @@ from green_optuna.record import measurement_of
 from green_optuna.study import create_study
 from green_optuna.terms import StudyTerms, read_terms
 from green_optuna.tracking import MLflowTracker
-from green_optuna.tracking.mlflow_store import study_page
+from green_optuna.tracking.mlflow.store import study_page
 from green_optuna.units import format_co2e
 from green_optuna.urls import shown_url
 

@@ -22,8 +22,8 @@ import green_optuna as go
 from green_optuna.errors import TrackerError
 from green_optuna.terms import read_terms
 from green_optuna.tracking import spool
-from green_optuna.tracking.mlflow_reach import check_database
-from green_optuna.tracking.mlflow_store import study_page
+from green_optuna.tracking.mlflow.reach import check_database
+from green_optuna.tracking.mlflow.store import study_page
 
 from .records import GRID, logged, make_record, runs_of, studies_and_trials
 

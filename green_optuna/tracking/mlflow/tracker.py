@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna.errors import OptionError, TrackerError
 from green_optuna.locks import ProcessLock
-from green_optuna.tracking import mlflow_schema as schema
-from green_optuna.tracking.mlflow_store import Store, absolute_uri, current_experiment
+from green_optuna.tracking import series
+from green_optuna.tracking.mlflow import schema
+from green_optuna.tracking.mlflow.store import Store, absolute_uri, current_experiment
 from green_optuna.tracking.tracker import Tracker
 from green_optuna.urls import secrets_of, shown_url
 
@@ -175,8 +176,8 @@ class MLflowTracker(Tracker):
                 try:
                     if trial.measurement is not None:
                         ended_at = trial.started_at + trial.measurement.duration_s
-                        trace = schema.trace_csv(trial.measurement)
-                        store.client.log_text(run_id, trace, schema.TRACE_FILE)
+                        trace = series.trace_csv(trial.measurement)
+                        store.client.log_text(run_id, trace, series.TRACE_FILE)
                 finally:
                     # Files go to a place of their own, which may be away while the runs' is not.
                     store.end_run(run_id, schema.STATUS[trial.state], ended_at=ended_at)
@@ -199,7 +200,7 @@ class MLflowTracker(Tracker):
             run_id = store.study_run(front.study_name, study_key)
             for path, text in schema.front_artifacts(front).items():
                 store.client.log_text(run_id, text, path)
-            points = schema.study_points(front, at_s=time.time())
+            points = series.study_points(front, at_s=time.time())
             store.log(run_id, points, tags={"mlflow.note.content": schema.front_note(front)})
 
     def end_study(self, study_name: str, terms: StudyTerms) -> None:
@@ -214,7 +215,7 @@ class MLflowTracker(Tracker):
             if trial.kind == "trial":
                 parent = store.study_run(trial.study_name, trial.terms.key)
                 tags["mlflow.parentRunId"] = parent
-            run = store.create_run(schema.run_name(trial), tags, started_at=trial.started_at)
+            run = store.create_run(series.run_name(trial), tags, started_at=trial.started_at)
         run_id = str(run.info.run_id)
         self._open_runs[run_id] = _OpenRun(run, store.uri)
         return run_id
@@ -222,10 +223,10 @@ class MLflowTracker(Tracker):
     def _log(self, store: Store, run_id: str, trial: TrialRecord) -> None:
         """Log what is known of a trial and has not been logged yet."""
         sent = self._open_runs.get(run_id)
-        trace = schema.trace_points(trial, after=sent.step if sent else -1)
+        trace = series.trace_points(trial, after=sent.step if sent else -1)
         points = [
-            *schema.result_points(trial),
-            *schema.report_points(trial, since=sent.reports if sent else 0),
+            *series.result_points(trial),
+            *series.report_points(trial, since=sent.reports if sent else 0),
             *trace,
         ]
         store.log(run_id, points, params=schema.params(trial), tags=schema.tags(trial))

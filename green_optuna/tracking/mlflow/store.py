@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Self
 
 from green_optuna.errors import TrackerError
 from green_optuna.folders import host_lock
-from green_optuna.tracking import mlflow_schema as schema
-from green_optuna.tracking.mlflow_reach import DATABASE_PORTS, check_database, check_server
+from green_optuna.tracking import series
+from green_optuna.tracking.mlflow import schema
+from green_optuna.tracking.mlflow.reach import DATABASE_PORTS, check_database, check_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -129,7 +130,7 @@ class Store:
         return self.client.create_run(
             self.experiment_id,
             start_time=int(started_at * 1000),
-            run_name=schema.shorten(name, schema.MAX_KEY),
+            run_name=series.shorten(name, schema.MAX_KEY),
             tags={**_origin_tags(), **tags},
         )
 
@@ -148,7 +149,7 @@ class Store:
     def log(
         self,
         run_id: str,
-        points: Iterable[schema.Point],
+        points: Iterable[series.Point],
         *,
         params: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
