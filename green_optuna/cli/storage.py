@@ -90,6 +90,26 @@ def find_study(name: str | None, url: str | None) -> optuna.Study:
     return load_study(name or names[0], storage=storage)
 
 
+def all_studies(url: str | None) -> list[optuna.Study]:
+    """Load all studies of a storage.
+
+    Args:
+        url: The URL of the storage, as :func:`open_storage` takes it; None for the default one,
+            of which there are none where it does not exist.
+
+    Raises:
+        OptionError: There is no storage there.
+        StudyError: The storage cannot be reached.
+    """
+    if url is None:
+        if not _exists(DEFAULT_STORAGE):
+            return []
+        url = DEFAULT_STORAGE
+    storage = open_storage(url, must_exist=True)
+    names = optuna.study.get_all_study_names(storage)
+    return [load_study(name, storage=storage) for name in names]
+
+
 def _tried(url: str, step: Callable[[], T]) -> T:
     """Turn what a database or its driver raises into one line without the URL's password."""
     from sqlalchemy.exc import ArgumentError

@@ -5,42 +5,77 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from green_optuna.cli import render
-from green_optuna.cli.storage import find_study
+from green_optuna.cli.storage import all_studies, find_study
 from green_optuna.errors import StudyError
+from green_optuna.front import pareto_front
 from green_optuna.journal import fold_killed
 from green_optuna.terms import read_terms
-from green_optuna.tracking import MLflowTracker, StudyLog
+from green_optuna.tracking import MLflowTracker, StudyLog, spool
+from green_optuna.urls import shown_text
 
 if TYPE_CHECKING:
     import optuna
 
     from green_optuna.record import TrialRecord
     from green_optuna.terms import StudyTerms
+    from green_optuna.tracking import Tracker
 
 
-def sync_study(
+def sync_all(
     study_name: str | None, storage: str | None, *, mlflow_uri: str | None, experiment: str | None
-) -> None:
-    """Fold killed trials into a study, and close their runs.
+) -> int:
+    """Fold killed trials into their studies, and send records that wait to their trackers.
 
     Args:
-        study_name: The study; None for the only one in the storage.
-        storage: The URL of its storage.
-        mlflow_uri: Where its MLflow runs are; None for MLflow's current store.
-        experiment: The experiment they are in; None for the default one.
+        study_name: The study; None for all of the storage, and for all that waits here.
+        storage: The URL of its storage; None for the default one, if it exists.
+        mlflow_uri: MLflow's store; None for the one that the runs are in, or were to go to.
+        experiment: Likewise their experiment.
+
+    Returns:
+        The exit code: 0, or 1 where a tracker did not take what it was sent.
 
     Raises:
         OptionError: There is no such study or storage.
         StudyError: No green_optuna objective has run in the study.
     """
-    study = find_study(study_name, storage)
+    if study_name is None:
+        studies = [(study, terms) for study in all_studies(storage) if (terms := read_terms(study))]
+    else:
+        studies = [_of_ours(find_study(study_name, storage))]
+    tracker = MLflowTracker(mlflow_uri, experiment)
+    folded = [_fold(study, terms, tracker) for study, terms in studies]
+    spools = (
+        spool.Spool.all()
+        if study_name is None
+        else [spool.Spool(spool.path(terms)) for _, terms in studies]
+    )
+    by_key = {terms.key: (study, terms) for study, terms in studies}
+    sending = [
+        _Sending(one, spool.MakeAgain(mlflow_uri=mlflow_uri, experiment=experiment))
+        for one in spools
+    ]
+    for one in sending:
+        one.send(by_key.get(one.spool.path.stem))
+    if not any(folded) and not any(one.found for one in sending):
+        only = f"No trial of study {studies[0][0].study_name!r}" if len(studies) == 1 else "Nothing"
+        render.say(f"{only} was left behind here.")
+    return 1 if any(one.failed for one in sending) else 0
+
+
+def _of_ours(study: optuna.Study) -> tuple[optuna.Study, StudyTerms]:
     terms = read_terms(study)
     if terms is None:
         raise StudyError(
             f"No green_optuna objective has run in the study {study.study_name!r}: nothing of it "
             "can have been left behind."
         )
-    telling = _Telling(study, terms, MLflowTracker(mlflow_uri, experiment))
+    return study, terms
+
+
+def _fold(study: optuna.Study, terms: StudyTerms, tracker: MLflowTracker) -> bool:
+    """Count what killed trials had spent, and close their runs; tell whether there were any."""
+    telling = _Telling(study, terms, tracker)
     try:
         numbers = fold_killed(study, terms, telling, wait=True)
     finally:
@@ -48,8 +83,7 @@ def sync_study(
     if numbers:
         named = ", ".join(str(number) for number in numbers)
         render.say(f"Trials of study {study.study_name!r} that were killed, now counted: {named}.")
-    else:
-        render.say(f"No trial of study {study.study_name!r} was left behind here.")
+    return bool(numbers)
 
 
 class _Telling:
@@ -74,3 +108,68 @@ class _Telling:
         """Pass on the front, which says what the study has spent."""
         if self._log is not None:
             self._log.end()
+
+
+class _Sending:
+    """Sends the records of one spool, and says what came of it.
+
+    Attributes:
+        spool: The records.
+        found: Whether there were any.
+        failed: Whether a tracker did not take one.
+    """
+
+    def __init__(self, waiting: spool.Spool, make: spool.MakeAgain) -> None:
+        self.spool = waiting
+        self.found = False
+        self.failed = False
+        self._make = make
+
+    def send(self, known: tuple[optuna.Study, StudyTerms] | None) -> None:
+        """Send them.
+
+        Args:
+            known: Their study with its terms, where its storage is at hand: its front goes along.
+        """
+        entries = self.spool.entries()
+        if not entries:
+            self.spool.tidy()
+            return
+        self.found = True
+        kind = "Study" if entries[0].kind == "trial" else "Measurement"
+        whose = f"{kind} {entries[0].study_name!r}"
+        done = spool.replay(self.spool, self._make, wait=True)
+        for name, n_records in done.sent.items():
+            render.say(f"{whose}: {_records(n_records)} sent to {name!r}.")
+        for name, n_records in done.left.items():
+            self._say_left(whose, name, n_records, done.errors.get(name))
+        if done.sent and known is not None:
+            for tracker in self._make.made:
+                self._pass_on_front(tracker, *known)
+
+    def _say_left(self, whose: str, name: str, n_records: int, error: Exception | None) -> None:
+        if error is None:
+            render.say(
+                f"{whose}: {_records(n_records)} kept for {name!r}, a tracker of your own: the "
+                "next trial with it sends them."
+            )
+            return
+        self.failed = True
+        render.say(f"{whose}: {_records(n_records)} not taken by {name!r}: {_shown(error)}")
+
+    def _pass_on_front(self, tracker: Tracker, study: optuna.Study, terms: StudyTerms) -> None:
+        try:
+            tracker.log_front(pareto_front(study, allow_mixed=True))
+            tracker.end_study(study.study_name, terms)
+        except Exception as error:
+            # The records are there; whatever it is, it is said.
+            self.failed = True
+            render.say(f"The front was not passed on to {tracker.name!r}: {_shown(error)}")
+
+
+def _records(n_records: int) -> str:
+    return "1 record" if n_records == 1 else f"{n_records} records"
+
+
+def _shown(error: Exception) -> str:
+    return " ".join(shown_text(str(error) or type(error).__name__).split())

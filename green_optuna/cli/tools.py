@@ -95,15 +95,19 @@ def sync(
         str | None,
         typer.Option(
             metavar="URI",
-            help="Where the study's MLflow runs are; $MLFLOW_TRACKING_URI, else "
-            "sqlite:///mlflow.db, unless given.",
+            help="MLflow's store. Unless given, records go where they were to go, and runs of "
+            "killed trials are in $MLFLOW_TRACKING_URI, else in sqlite:///mlflow.db.",
         ),
     ] = None,
     experiment: Annotated[
-        str | None, typer.Option(help="Their experiment; green_optuna unless given.")
+        str | None, typer.Option(help="Likewise the experiment; else green_optuna.")
     ] = None,
 ) -> None:
-    """Count what trials had spent whose process was killed on this machine, and end them."""
-    from green_optuna.cli.sync import sync_study
+    """Send what trackers could not take, and count what killed trials had spent on this machine.
 
-    sync_study(study, storage, mlflow_uri=mlflow_uri, experiment=experiment)
+    Without STUDY, all studies of the storage, and all records that wait on this machine.
+    """
+    from green_optuna.cli.sync import sync_all
+
+    code = sync_all(study, storage, mlflow_uri=mlflow_uri, experiment=experiment)
+    raise typer.Exit(code)

@@ -34,6 +34,11 @@ _logger = logging.getLogger("green_optuna")
 
 FRONT_INTERVAL_S = 30.0
 
+# A trial does not wait longer than this for those before it to be sent again, nor a process that
+# ends; what is left has its turn after the next one.
+REPLAY_PATIENCE_S = 2.0
+LAST_REPLAY_PATIENCE_S = 30.0
+
 
 class StudyLog:
     """Passes on to the trackers what happens in a study; their trouble never costs a trial.
@@ -75,6 +80,7 @@ class StudyLog:
         if study is not None:
             self.follow(study)
         self._warned: set[str] = set()
+        self._refused: set[str] = set()
         self._lock = threading.Lock()
         self._front_interval_s = front_interval_s
         self._front_at_s = time.monotonic()
@@ -137,14 +143,21 @@ class StudyLog:
                 tracker.log_progress(trial)
 
     def finish(self, trial: TrialRecord) -> None:
-        """Tell how a trial ended; what a tracker cannot take is kept on disk."""
+        """Tell how a trial ended; what a tracker cannot take is kept on disk.
+
+        A tracker that takes it is also told of those that it could not take before.
+        """
         self._any_trial = True
+        there: list[Tracker] = []
         for tracker in self._trackers:
             try:
                 tracker.finish_trial(trial)
             except Exception as error:
                 self._warn_once(tracker, error)
                 self._keep(tracker, trial)
+            else:
+                there.append(tracker)
+        self._send_again(there, REPLAY_PATIENCE_S)
 
     def completed(self) -> None:
         """Pass on the front if a trial has changed it and the last time is 30 s ago.
@@ -181,6 +194,7 @@ class StudyLog:
             return
         self.ended = True
         if self._any_trial:
+            self._send_again(self._trackers, LAST_REPLAY_PATIENCE_S)
             # The front may be as it was, and what the study has spent is not.
             self._pass_on_front(changed_only=False)
         study, self._study = self._study, None
@@ -208,15 +222,40 @@ class StudyLog:
         # Logged rather than warned: where warnings are errors, this would cost the trial.
         said = f"{tracker!r} failed and will not be mentioned again ({type(error).__name__})"
         _logger.warning(
-            "%s: %s The work goes on, and the records that it does not take are kept in %s.",
+            "%s: %s The work goes on. %s",
             _shown(tracker, said),
             _shown(tracker, _sentence(str(error))),
-            self._spool_path(),
+            self._where_kept(),
         )
+
+    def _send_again(self, trackers: Sequence[Tracker], patience_s: float) -> None:
+        """Send the study's records that wait to these trackers, as long as patience lasts."""
+        if not trackers:
+            return
+        by_name = {tracker.name: tracker for tracker in trackers}
+        try:
+            waiting = spool.Spool(spool.path(self._terms))
+            if not waiting.path.exists():
+                return
+            done = spool.replay(
+                waiting,
+                lambda entry: by_name.get(entry.tracker),
+                patience_s=patience_s,
+                without=self._refused,
+            )
+        except Exception as error:
+            # They are on disk still, and the next trial tries again.
+            _logger.warning("Records that wait were not sent: %s", shown_text(repr(error)))
+            return
+        # What a tracker refuses is not offered to it after each trial; sync does, and says why.
+        self._refused |= done.refused
+        for name, n_records in done.sent.items():
+            _logger.info("%r took %d records that it could not take before.", name, n_records)
 
     def _keep(self, tracker: Tracker, trial: TrialRecord) -> None:
         try:
-            spool.keep(tracker.name, trial, secrets=_secrets(tracker))
+            recipe = spool.recipe_of(tracker)
+            spool.keep(tracker.name, trial, secrets=_secrets(tracker), recipe=recipe)
         except Exception as error:
             # Whatever it is: the user's attributes may hold what JSON does not.
             _logger.warning(
@@ -226,11 +265,15 @@ class StudyLog:
                 shown_text(repr(error)),
             )
 
-    def _spool_path(self) -> str:
+    def _where_kept(self) -> str:
         try:
-            return str(spool.path(self._terms))
+            path = spool.path(self._terms)
         except (OSError, OptionError) as error:
-            return f"no file: {error}"
+            return f"The records that it does not take cannot be kept: {error}"
+        return (
+            f"The records that it does not take are kept in {path}, and sent after the next trial "
+            "that it takes, or by `green-optuna sync`."
+        )
 
 
 def _leave(

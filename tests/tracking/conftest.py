@@ -10,6 +10,8 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
+from .server import MLflowServer
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -41,6 +43,17 @@ def mlflow_uri(_mlflow_template: Path, tmp_path: Path) -> str:
 def client(mlflow_uri: str) -> MlflowClient:
     """Give a client of the test's own store, to read back what was logged."""
     return MlflowClient(mlflow_uri)
+
+
+@pytest.fixture
+def server(mlflow_uri: str, tmp_path: Path) -> Iterator[MLflowServer]:
+    """Give an MLflow server on the test's own store."""
+    one = MLflowServer(mlflow_uri, tmp_path)
+    try:
+        one.start()
+        yield one
+    finally:
+        one.kill()
 
 
 @pytest.fixture

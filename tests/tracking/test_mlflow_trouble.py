@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
-import subprocess
 import sys
 import threading
-import urllib.request
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -26,19 +22,13 @@ from green_optuna.tracking.mlflow.reach import check_database
 from green_optuna.tracking.mlflow.store import study_page
 
 from .records import GRID, logged, make_record, runs_of, studies_and_trials
+from .server import MLflowServer, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from green_optuna.tracking import Tracker
-
-
-def free_port() -> int:
-    """Give a port of this machine on which nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def run(
@@ -215,20 +205,29 @@ def test_a_study_whose_run_was_deleted_gets_another(client: MlflowClient, mlflow
 
 @dataclass(slots=True)
 class Gateway:
-    """A server that answers everything with one status, and counts what it is asked."""
+    """A server that answers everything with one status, and counts what it is asked.
+
+    Attributes:
+        port: Where it is.
+        asked: What it was asked.
+        wait_s: How long it waits before each answer, in s, as a sum.
+    """
 
     port: int
     asked: list[str] = field(default_factory=list)
+    wait_s: list[float] = field(default_factory=list)
 
 
 @pytest.fixture
 def gateway() -> Iterator[Gateway]:
     """Give a gateway behind which there is no MLflow."""
     asked: list[str] = []
+    wait_s: list[float] = []
 
     class Away(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
+            threading.Event().wait(sum(wait_s))
             self.send_response(503)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -242,7 +241,7 @@ def gateway() -> Iterator[Gateway]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Away)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield Gateway(server.server_port, asked)
+    yield Gateway(server.server_port, asked, wait_s)
     server.shutdown()
     server.server_close()
     thread.join()
@@ -258,6 +257,17 @@ def test_a_gateway_without_a_server_is_asked_once_a_step(
     assert "HTTP status 503" in the_warning(caplog)
 
 
+def test_a_gateway_that_is_slow_to_say_so_is_not_asked_at_each_step(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A study would wait more for it than for its trials."""
+    gateway.wait_s.append(1.1)
+    study = run(go.MLflowTracker(f"http://127.0.0.1:{gateway.port}"), n_trials=3)
+    check_nothing_is_lost(study, spooled=[0, 1, 2])
+    assert gateway.asked == ["/health"]
+    the_warning(caplog)
+
+
 def test_the_page_of_a_server_that_is_away_is_not_waited_for(
     gateway: Gateway, client: MlflowClient, mlflow_uri: str
 ) -> None:
@@ -270,46 +280,15 @@ def test_the_page_of_a_server_that_is_away_is_not_waited_for(
     assert gateway.asked == ["/health"]
 
 
-@pytest.fixture
-def server(mlflow_uri: str, tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Give the address and the process of an MLflow server."""
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", mlflow_uri]
-    command += ["--artifacts-destination", str(tmp_path / "artifacts")]
-    command += ["--port", str(port), "--workers", "1"]
-    with (tmp_path / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    uri = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            assert process.poll() is None, (tmp_path / "server.log").read_text()
-            try:
-                urllib.request.urlopen(f"{uri}/health").close()
-                break
-            except OSError:
-                threading.Event().wait(0.2)
-        yield uri, process
-    finally:
-        end(process)
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a server of ours and its workers."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="this platform has no process groups")
 def test_a_server_that_dies_between_trials_costs_none(
-    server: tuple[str, subprocess.Popen[bytes]],
+    server: MLflowServer,
     client: MlflowClient,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Its trials are in MLflow up to then, whole and quietly, and on disk from then on."""
-    uri, process = server
     turn = threading.Lock()
 
     class BetweenRequests(go.MLflowTracker):
@@ -319,13 +298,13 @@ def test_a_server_that_dies_between_trials_costs_none(
             with turn:
                 super().log_progress(trial)
 
-    tracker = BetweenRequests(uri, flush_interval_s=0.05)
+    tracker = BetweenRequests(server.uri, flush_interval_s=0.05)
 
     def kill_in_the_second(number: int) -> None:
         threading.Event().wait(0.2)
         if number == 1:
             with turn:
-                end(process)
+                server.kill()
             threading.Event().wait(0.2)
 
     study = run(tracker, n_trials=3, before=kill_in_the_second)
@@ -343,18 +322,15 @@ def test_a_server_that_dies_between_trials_costs_none(
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="this platform has no process groups")
-def test_a_study_on_a_server_is_as_on_a_file(
-    server: tuple[str, subprocess.Popen[bytes]], client: MlflowClient
-) -> None:
+def test_a_study_on_a_server_is_as_on_a_file(server: MLflowServer, client: MlflowClient) -> None:
     """Runs, artifacts and the front come through it."""
-    uri, _ = server
-    tracker, memory = go.MLflowTracker(uri), go.MemoryTracker()
+    tracker, memory = go.MLflowTracker(server.uri), go.MemoryTracker()
     study = run(memory, n_trials=2)
     for record in memory.finished:
         tracker.finish_trial(record)
     go.log_front(study, [tracker])
     (parent,), trials = studies_and_trials(client)
-    remote = MlflowClient(uri)
+    remote = MlflowClient(server.uri)
     files = [file.path for file in remote.list_artifacts(trials[0].info.run_id, "energy")]
     fronts = {file.path for file in remote.list_artifacts(parent.info.run_id, "front")}
     assert files == ["energy/trace.csv"]

@@ -7,6 +7,7 @@ import math
 import os
 import stat
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,8 @@ from .records import TERMS, make_measurement, make_record
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from green_optuna.record import State
 
 
 def refuse_constant(name: str) -> float:
@@ -140,3 +143,89 @@ def test_records_kept_at_the_same_time_do_not_mix() -> None:
     numbers = [line["trial"]["number"] for line in kept()]
     assert sorted(numbers) == [10 * thread + i for thread in range(4) for i in range(5)]
     assert {len(line["trial"]["trace"]) for line in kept()} == {499}
+
+
+def test_a_record_comes_back_as_it_was() -> None:
+    """To the last digit of its trace, and with all that was known of the trial."""
+    record = make_record(
+        state="complete",
+        params={"lr": 0.1, "kind": "größe"},
+        run_ids={"mlflow": "abc"},
+        user_attrs={"seed": 3},
+        measurement=make_measurement([0.1, 0.30000000000000004], cpu_w=[1.0, 3.0], gpu_w=2.0),
+        overhead=go.ComponentEnergy(cpu_kwh=1e-9),
+        quality=0.75,
+        n_params=10,
+        parameters=go.ParameterCount(total=10, trainable=4),
+        objectives={"quality_loss": 0.25},
+        runs=(go.RunRecord(0.2, 1e-9, 0.1), go.RunRecord(None, 2e-9, 0.2)),
+        reports=(go.Report(0, 0.5, energy_kwh=1e-9, t_s=0.1),),
+        live_flushes=2,
+    )
+    spool.keep("mlflow", record)
+    (entry,) = spool.Spool(spool.path(TERMS)).entries()
+    assert entry.record() == record
+    assert entry.record().terms.key == record.terms.key
+    assert (entry.kind, entry.study_name, entry.tracker) == ("trial", "s", "mlflow")
+
+
+@pytest.mark.parametrize("state", ["failed", "pruned", "killed"])
+def test_a_record_without_a_measurement_comes_back_too(state: State) -> None:
+    """Nothing is made up for what was not known; NaN is NaN again."""
+    reports = (go.Report(3, math.nan, energy_kwh=0.0, t_s=0.1),)
+    record = make_record(state=state, error="ValueError: no", reports=reports)
+    spool.keep("mlflow", record)
+    (entry,) = spool.Spool(spool.path(TERMS)).entries()
+    back = entry.record()
+    assert math.isnan(back.reports[0].quality)
+    assert replace(back, reports=()) == replace(record, reports=())
+
+
+def test_a_line_that_was_torn_costs_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    """A process that was killed as it wrote leaves half a line: the next record is whole."""
+    spool.keep("mlflow", make_record(number=1))
+    path = spool.path(TERMS)
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(whole + whole[: len(whole) // 2], encoding="utf-8")
+    spool.keep("mlflow", make_record(number=2))
+    waiting = spool.Spool(path)
+    assert [entry.record().number for entry in waiting.entries()] == [1, 2]
+    assert "1 lines of" in caplog.text
+
+
+def test_what_a_newer_version_keeps_is_left_alone() -> None:
+    """It is not sent, which would lose some of it, and not removed with what was."""
+    spool.keep("mlflow", make_record())
+    waiting = spool.Spool(spool.path(TERMS))
+    waiting.append({"version": 99, "id": "x", "tracker": "mlflow", "trial": {"new": True}})
+    (entry,) = waiting.entries()
+    waiting.mark_sent(entry)
+    waiting.tidy()
+    (line,) = kept()
+    assert line["version"] == 99
+
+
+def test_what_was_sent_waits_no_more_and_the_file_goes_with_the_last() -> None:
+    """Also where the process that sent it was killed before it tidied up."""
+    for number in (1, 2):
+        spool.keep("mlflow", make_record(number=number))
+    waiting = spool.Spool(spool.path(TERMS))
+    first, second = waiting.entries()
+    waiting.mark_sent(first)
+    assert [entry.id for entry in waiting.entries()] == [second.id]
+    waiting.tidy()
+    assert len(kept()) == 1
+    waiting.mark_sent(second)
+    waiting.tidy()
+    assert not waiting.path.exists()
+    assert waiting.entries() == []
+    waiting.tidy()
+
+
+def test_all_spools_of_the_user_are_found() -> None:
+    """One a study, one a process's measurements."""
+    assert spool.Spool.all() == []
+    keys = ["a", "b"]
+    for key in keys:
+        spool.keep("mlflow", make_record(terms=replace(TERMS, key=key)))
+    assert [one.path.stem for one in spool.Spool.all()] == keys

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 STUDY_KEY_TAG = "green_optuna.study_key"
 ROLE_TAG = "green_optuna.role"
+PARENT_TAG = "mlflow.parentRunId"
 
 STATUS: dict[State, str] = {
     "running": "RUNNING",
@@ -73,10 +74,18 @@ def params(trial: TrialRecord) -> dict[str, str]:
     return {key: shorten(str(value), MAX_PARAM) for key, value in keyed(trial.params).items()}
 
 
+def identity_tags(trial: TrialRecord) -> dict[str, str]:
+    """Give the tags that no two runs of a store share, however often a trial is told."""
+    return {
+        STUDY_KEY_TAG: trial.terms.key,
+        ROLE_TAG: trial.kind,
+        f"green_optuna.{trial.kind}": str(trial.number),
+    }
+
+
 def start_tags(trial: TrialRecord) -> dict[str, str]:
     """Say which trial of which study a run is, or which measurement."""
-    said = {STUDY_KEY_TAG: trial.terms.key, ROLE_TAG: trial.kind}
-    said[f"green_optuna.{trial.kind}"] = str(trial.number)
+    said = identity_tags(trial)
     if trial.kind == "measurement":
         said["green_optuna.name"] = shorten(trial.study_name, MAX_TAG)
     return said

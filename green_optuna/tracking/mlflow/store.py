@@ -18,12 +18,14 @@ from green_optuna.folders import host_lock
 from green_optuna.tracking import series
 from green_optuna.tracking.mlflow import schema
 from green_optuna.tracking.mlflow.reach import DATABASE_PORTS, check_database, check_server
+from green_optuna.tracking.mlflow.rest import impatient_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from mlflow import MlflowClient
     from mlflow.entities import Experiment, Run
+    from mlflow.store.entities import PagedList
 
 DEFAULT_EXPERIMENT = "green_optuna"
 
@@ -57,6 +59,11 @@ def current_experiment(uri: str) -> str | None:
     if absolute_uri(mlflow.get_tracking_uri()) != uri:
         return None
     return os.environ.get("MLFLOW_EXPERIMENT_ID") or None
+
+
+def default_experiment() -> str:
+    """Give the name of the experiment where nobody says which."""
+    return os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
 
 
 @dataclass(slots=True)
@@ -103,7 +110,7 @@ class Store:
         with host_lock(uri), _quiet():
             if _scheme(uri) in ("sqlite", *DATABASE_PORTS):
                 check_database(uri)
-            client = MlflowClient(uri)
+            client = impatient_client(uri) if _is_server(uri) else MlflowClient(uri)
             _check_server(uri, client)
             engine = getattr(client._tracking_client.store, "engine", None)
             if forked and engine is not None:
@@ -205,17 +212,38 @@ class Store:
             for key, value in params.items()
         }
 
-    def _find_study_run(self, study_key: str) -> str | None:
-        runs = self.client.search_runs(
+    def find_run(self, tags: Mapping[str, str]) -> Run | None:
+        """Give the earliest run of the experiment that has these tags and was not deleted."""
+        runs = self._runs_with(tags, max_results=1)
+        return runs[0] if runs else None
+
+    def active_run(self, run_id: str) -> Run | None:
+        """Give a run, or None where it was deleted, for good or not."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            run = self.client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+        return run if run.info.lifecycle_stage == "active" else None
+
+    def _runs_with(
+        self, tags: Mapping[str, str], *, max_results: int, page_token: str | None = None
+    ) -> PagedList[Run]:
+        wanted = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
+        return self.client.search_runs(
             [self.experiment_id],
-            filter_string=(
-                f"tags.`{schema.STUDY_KEY_TAG}` = '{study_key}' "
-                f"AND tags.`{schema.ROLE_TAG}` = 'study'"
-            ),
+            filter_string=" AND ".join(wanted),
             order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
-            max_results=1,
+            max_results=max_results,
+            page_token=page_token,
         )
-        return str(runs[0].info.run_id) if runs else None
+
+    def _find_study_run(self, study_key: str) -> str | None:
+        run = self.find_run({schema.STUDY_KEY_TAG: study_key, schema.ROLE_TAG: "study"})
+        return None if run is None else str(run.info.run_id)
 
     def _make_study_run(self, study_name: str, study_key: str) -> str:
         tags = {schema.STUDY_KEY_TAG: study_key, schema.ROLE_TAG: "study"}
@@ -224,7 +252,20 @@ class Store:
         if earliest is not None and earliest != made.info.run_id:
             self.client.delete_run(made.info.run_id)
             return earliest
+        self._move_trials_below(str(made.info.run_id), study_key)
         return str(made.info.run_id)
+
+    def _move_trials_below(self, run_id: str, study_key: str) -> None:
+        """Move a study's trials below its new run: the one they were below was deleted."""
+        tags = {schema.STUDY_KEY_TAG: study_key, schema.ROLE_TAG: "trial"}
+        token: str | None = None
+        while True:
+            trials = self._runs_with(tags, max_results=1000, page_token=token)
+            for trial in trials:
+                self.client.set_tag(trial.info.run_id, schema.PARENT_TAG, run_id)
+            token = trials.token or None
+            if token is None:
+                return
 
 
 def study_page(uri: str, run_id: str) -> str:
@@ -256,8 +297,12 @@ def _check_server(uri: str, client: MlflowClient) -> None:
     Raises:
         TrackerError: It does not.
     """
-    if _scheme(uri) in ("http", "https"):
+    if _is_server(uri):
         check_server(uri, client._tracking_client.store.get_host_creds)
+
+
+def _is_server(uri: str) -> bool:
+    return _scheme(uri) in ("http", "https")
 
 
 def _scheme(uri: str) -> str:
@@ -277,7 +322,7 @@ def _experiment_id(client: MlflowClient, name: str | None, current_id: str | Non
     if name is None and current_id is not None:
         found = client.get_experiment(current_id)
     else:
-        name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
+        name = name or default_experiment()
         found = client.get_experiment_by_name(name)
         if found is None:
             try:

@@ -11,18 +11,23 @@ import os
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from green_optuna.errors import OptionError, TrackerError
 from green_optuna.locks import ProcessLock
 from green_optuna.tracking import series
 from green_optuna.tracking.mlflow import schema
-from green_optuna.tracking.mlflow.store import Store, absolute_uri, current_experiment
+from green_optuna.tracking.mlflow.store import (
+    Store,
+    absolute_uri,
+    current_experiment,
+    default_experiment,
+)
 from green_optuna.tracking.tracker import Tracker
 from green_optuna.urls import secrets_of, shown_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from mlflow.entities import Run
 
@@ -30,9 +35,16 @@ if TYPE_CHECKING:
     from green_optuna.record import TrialRecord
     from green_optuna.terms import StudyTerms
 
+T = TypeVar("T")
+
+# A server that takes longer than this to say nothing is not asked again for ten times as long: a
+# study waits a tenth of its time for it at most.
+SLOW_S = 1.0
+PATIENCE = 10.0
+
 # What MLflowTracker keeps for one process.
 _OF_A_PROCESS = frozenset(
-    {"_lock", "_store", "_store_uri", "_current_id", "_pid", "_open_runs", "_current_uri"}
+    {"_away", "_lock", "_store", "_store_uri", "_current_id", "_pid", "_open_runs", "_current_uri"}
 )
 
 
@@ -89,6 +101,7 @@ class MLflowTracker(Tracker):
         self._pid = os.getpid()
         self._open_runs: dict[str, _OpenRun] = {}
         self._current_uri = _CurrentUri()
+        self._away: tuple[float, TrackerError] | None = None
 
     def __repr__(self) -> str:
         """Show the options, the URI without its password."""
@@ -110,20 +123,33 @@ class MLflowTracker(Tracker):
         uri = self.uri or os.environ.get("MLFLOW_TRACKING_URI")
         return secrets_of(uri) if uri else ()
 
+    def spooled_options(self) -> dict[str, str | None]:
+        """Give what :meth:`from_spooled` makes the tracker from: where it logs, no password."""
+        uri, experiment_id = self._place()
+        experiment = self.experiment
+        if experiment is None and experiment_id is None:
+            experiment = default_experiment()
+        return {"uri": shown_url(uri), "experiment": experiment, "experiment_id": experiment_id}
+
+    @classmethod
+    def from_spooled(cls, options: Mapping[str, str | None], *, name: str = "mlflow") -> Self:
+        """Undo :meth:`spooled_options`; the password, if there is one, has been put back.
+
+        Raises:
+            KeyError: An option is missing.
+        """
+        tracker = cls(options["uri"], options["experiment"], activate=False, name=name)
+        tracker._place()
+        tracker._current_id = options["experiment_id"]
+        return tracker
+
     def start_trial(self, trial: TrialRecord) -> str:
         """Open the trial's run, under its study's run; a measurement's stands alone.
 
         Raises:
             TrackerError: The store is not there, or the experiment was deleted.
         """
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return self._open_run(trial)
-        except MlflowException:
-            # What we know of the store may be out of date: the experiment was deleted, or the
-            # server set up anew. To look again mends it, or says what is wrong.
-            return self._open_run(trial)
+        return self._tried(lambda first: self._open_run(trial, may_be_there=not first))
 
     @contextlib.contextmanager
     def activate(self, run_id: str) -> Iterator[None]:
@@ -163,14 +189,16 @@ class MLflowTracker(Tracker):
     def finish_trial(self, trial: TrialRecord) -> None:
         """Log the rest and end the run; opens it first if that has failed before.
 
+        What another call or process has logged of the trial already is not logged again.
+
         Raises:
             TrackerError: The store is not there.
         """
-        run_id = trial.run_ids.get(self.name) or self.start_trial(trial)
+        run_id = trial.run_ids.get(self.name)
         try:
             with self._connected() as store:
-                if trial.state == "killed" and run_id not in self._open_runs:
-                    self._open_runs[run_id] = _found(store, run_id, trial)
+                if run_id is None or run_id not in self._open_runs:
+                    run_id = self._take_up(store, trial)
                 self._log(store, run_id, trial)
                 ended_at = time.time()
                 try:
@@ -182,7 +210,8 @@ class MLflowTracker(Tracker):
                     # Files go to a place of their own, which may be away while the runs' is not.
                     store.end_run(run_id, schema.STATUS[trial.state], ended_at=ended_at)
         finally:
-            self._open_runs.pop(run_id, None)
+            if run_id is not None:
+                self._open_runs.pop(run_id, None)
 
     def log_front(self, front: ParetoFront) -> None:
         """Log the front to the study's run: a note, a table, JSON and a plot.
@@ -196,6 +225,26 @@ class MLflowTracker(Tracker):
                 f"The study {front.study_name!r} has no run in MLflow: no green_optuna "
                 "objective has run in it."
             )
+        self._tried(lambda _: self._log_front(front, study_key))
+
+    def end_study(self, study_name: str, terms: StudyTerms) -> None:
+        """End the study's run: this process has done its part."""
+        self._tried(lambda _: self._end_study(study_name, terms))
+
+    def _tried(self, step: Callable[[bool], T]) -> T:
+        """Do something, and once more where MLflow refuses it; tell the step which time it is.
+
+        What we know of the store may be out of date: the experiment or the study's run was
+        deleted, or the server set up anew. To look again mends it, or says what is wrong.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return step(True)
+        except MlflowException:
+            return step(False)
+
+    def _log_front(self, front: ParetoFront, study_key: str) -> None:
         with self._connected() as store:
             run_id = store.study_run(front.study_name, study_key)
             for path, text in schema.front_artifacts(front).items():
@@ -203,21 +252,41 @@ class MLflowTracker(Tracker):
             points = series.study_points(front, at_s=time.time())
             store.log(run_id, points, tags={"mlflow.note.content": schema.front_note(front)})
 
-    def end_study(self, study_name: str, terms: StudyTerms) -> None:
-        """End the study's run: this process has done its part."""
+    def _end_study(self, study_name: str, terms: StudyTerms) -> None:
         with self._connected() as store:
             run_id = store.study_run(study_name, terms.key)
             store.end_run(run_id, "FINISHED", ended_at=time.time())
 
-    def _open_run(self, trial: TrialRecord) -> str:
+    def _open_run(self, trial: TrialRecord, *, may_be_there: bool) -> str:
         with self._connected() as store:
-            tags = schema.start_tags(trial)
-            if trial.kind == "trial":
-                parent = store.study_run(trial.study_name, trial.terms.key)
-                tags["mlflow.parentRunId"] = parent
-            run = store.create_run(series.run_name(trial), tags, started_at=trial.started_at)
+            if may_be_there:
+                return self._take_up(store, trial)
+            run = self._new_run(store, trial)
         run_id = str(run.info.run_id)
         self._open_runs[run_id] = _OpenRun(run, store.uri)
+        return run_id
+
+    def _new_run(self, store: Store, trial: TrialRecord) -> Run:
+        tags = schema.start_tags(trial)
+        if trial.kind == "trial":
+            tags[schema.PARENT_TAG] = store.study_run(trial.study_name, trial.terms.key)
+        return store.create_run(series.run_name(trial), tags, started_at=trial.started_at)
+
+    def _take_up(self, store: Store, trial: TrialRecord) -> str:
+        """Give the run of a trial that may have one, opened by whom it may; else a new one.
+
+        A server may have made it, and its answer been lost; or its process was killed.
+        """
+        known = trial.run_ids.get(self.name)
+        run: Run | None = None
+        if known is not None and trial.state == "killed":
+            # It can only be ended where it was begun; this may be another store.
+            run = store.client.get_run(known)
+        elif known is not None:
+            run = store.active_run(known)
+        run = run or store.find_run(schema.identity_tags(trial)) or self._new_run(store, trial)
+        run_id = str(run.info.run_id)
+        self._open_runs[run_id] = _found(store, run, trial)
         return run_id
 
     def _log(self, store: Store, run_id: str, trial: TrialRecord) -> None:
@@ -241,9 +310,19 @@ class MLflowTracker(Tracker):
         Raises:
             TrackerError: It is not.
         """
-        store = self._own_store()
+        self._check_patience()
+        began_s = time.monotonic()
         try:
+            store = self._own_store()
             store.check()
+        except TrackerError as error:
+            now_s = time.monotonic()
+            if now_s - began_s > SLOW_S:
+                self._away = now_s + PATIENCE * (now_s - began_s), error
+            with self._lock:
+                self._store = None
+            raise
+        try:
             yield store
         except Exception:
             # Look everything up again the next time: it may have been set up anew.
@@ -251,21 +330,37 @@ class MLflowTracker(Tracker):
                 self._store = None
             raise
 
+    def _check_patience(self) -> None:
+        """Do not wait again so soon for a store that took long to say nothing.
+
+        Raises:
+            TrackerError: It was away a moment ago, and finding that out took its time.
+        """
+        if self._away is not None and time.monotonic() < self._away[0]:
+            raise self._away[1]
+
     def _own_store(self) -> Store:
         with self._lock:
             forked = self._pid != os.getpid()
             if forked or self._store is None:
-                # Found once: no change of folder, or of MLflow's current store, moves a study.
-                if self._store_uri is None:
-                    import mlflow
-
-                    self._store_uri = absolute_uri(self.uri or mlflow.get_tracking_uri())
-                    self._current_id = current_experiment(self._store_uri)
+                uri, current_id = self._place()
                 self._store = Store.connect(
-                    self._store_uri, self.experiment, current_id=self._current_id, forked=forked
+                    uri, self.experiment, current_id=current_id, forked=forked
                 )
                 self._pid = os.getpid()
             return self._store
+
+    def _place(self) -> tuple[str, str | None]:
+        """Give the store's URI and the number of MLflow's current experiment there, if any.
+
+        Found once: no change of folder, or of MLflow's current store, moves a study.
+        """
+        if self._store_uri is None:
+            import mlflow
+
+            uri = absolute_uri(self.uri or mlflow.get_tracking_uri())
+            self._store_uri, self._current_id = uri, current_experiment(uri)
+        return self._store_uri, self._current_id
 
 
 @dataclass(slots=True)
@@ -278,11 +373,12 @@ class _OpenRun:
     reports: int = 0
 
 
-def _found(store: Store, run_id: str, trial: TrialRecord) -> _OpenRun:
-    """Find how much of a trial another process had logged before it was killed."""
+def _found(store: Store, run: Run, trial: TrialRecord) -> _OpenRun:
+    """Find how much of a trial has been logged, by whom it may."""
+    run_id = str(run.info.run_id)
     reported = store.last_step(run_id, "report/energy_kwh")
     return _OpenRun(
-        store.client.get_run(run_id),
+        run,
         store.uri,
         step=store.last_step(run_id, "energy/cumulative_kwh"),
         reports=sum(report.step <= reported for report in trial.reports),

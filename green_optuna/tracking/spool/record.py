@@ -1,0 +1,112 @@
+"""A trial's record as JSON keeps it, whole, and back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from green_optuna.energy import ComponentEnergy, Trace
+from green_optuna.models import ParameterCount
+from green_optuna.record import EACH_RUN, Report, TrialRecord, measurement_from_dict
+from green_optuna.runs import runs_from_lists
+from green_optuna.terms import StudyTerms
+from green_optuna.urls import shown_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from green_optuna.energy import Measurement
+
+
+def record_to_dict(trial: TrialRecord) -> dict[str, Any]:
+    """Give all of a record as JSON keeps it: what Optuna's storage keeps, and the trace."""
+    kept: dict[str, Any] = {
+        "kind": trial.kind,
+        "study_name": trial.study_name,
+        "terms": trial.terms.to_dict(),
+        "number": trial.number,
+        "started_at": trial.started_at,
+        "params": dict(trial.params),
+        "user_attrs": dict(trial.user_attrs),
+        "objectives": dict(trial.objectives),
+        "reports": [
+            [
+                report.step,
+                None if math.isnan(report.quality) else report.quality,
+                report.energy_kwh,
+                report.t_s,
+            ]
+            for report in trial.reports
+        ],
+        "error": trial.error,
+        "live_flushes": trial.live_flushes,
+        **trial.attribute(),
+    }
+    if trial.measurement is not None:
+        kept["trace"] = [list(row) for row in trial.measurement.trace.rows()]
+    return kept
+
+
+def record_from_dict(kept: Mapping[str, Any]) -> TrialRecord:
+    """Undo :func:`record_to_dict`.
+
+    Values that JSON does not know, as a user may attach, come back as text.
+
+    Raises:
+        KeyError: Something is missing.
+        TypeError: Something is not what it should be.
+        ValueError: Likewise.
+    """
+    parameters = None
+    if "n_total_params" in kept:
+        parameters = ParameterCount(
+            total=kept["n_total_params"], trainable=kept["n_trainable_params"]
+        )
+    return TrialRecord(
+        study_name=kept["study_name"],
+        terms=StudyTerms.from_dict(kept["terms"]),
+        number=kept["number"],
+        started_at=kept["started_at"],
+        kind=kept["kind"],
+        state=kept["state"],
+        params=kept["params"],
+        run_ids=kept["run_ids"],
+        user_attrs=kept["user_attrs"],
+        measurement=_measurement(kept),
+        overhead=_overhead(kept),
+        quality=kept.get("quality"),
+        n_params=kept.get("n_params"),
+        parameters=parameters,
+        objectives=kept["objectives"],
+        runs=runs_from_lists(kept.get(EACH_RUN, ())),
+        reports=tuple(
+            Report(step, math.nan if quality is None else quality, energy_kwh, t_s)
+            for step, quality, energy_kwh, t_s in kept["reports"]
+        ),
+        error=kept["error"],
+        live_flushes=kept["live_flushes"],
+    )
+
+
+def without_secrets(value: object) -> object:
+    """Mask the passwords of URLs in all texts of a record, however deep they are."""
+    if isinstance(value, str):
+        return shown_text(value)
+    if isinstance(value, dict):
+        return {key: without_secrets(within) for key, within in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_secrets(within) for within in value]
+    return value
+
+
+def _measurement(kept: Mapping[str, Any]) -> Measurement | None:
+    if "trace" not in kept:
+        return None
+    trace = Trace.from_points([tuple(row) for row in kept["trace"]])
+    return replace(measurement_from_dict(kept), trace=trace)
+
+
+def _overhead(kept: Mapping[str, Any]) -> ComponentEnergy:
+    overhead_kwh = kept.get("overhead_kwh")
+    return ComponentEnergy() if overhead_kwh is None else ComponentEnergy.from_dict(overhead_kwh)

@@ -1,0 +1,116 @@
+"""Records that waited are sent again: each once, by one process at a time."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from green_optuna.errors import TrackerError
+from green_optuna.folders import host_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from green_optuna.tracking.spool.file import Entry, Spool
+    from green_optuna.tracking.tracker import Tracker
+
+# After so many records in a row that a tracker does not take, the others wait as well.
+MAX_FAILURES = 3
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What came of sending records again.
+
+    Attributes:
+        sent: How many were taken, by the tracker's name.
+        left: How many wait on, by the tracker's name.
+        errors: Why, by the tracker's name: the first error of each.
+        refused: The ids of the records that were not taken though others were asked for.
+    """
+
+    sent: Counter[str] = field(default_factory=Counter)
+    left: Counter[str] = field(default_factory=Counter)
+    errors: dict[str, Exception] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+
+
+def replay(
+    spool: Spool,
+    tracker_for: Callable[[Entry], Tracker | None],
+    *,
+    patience_s: float | None = None,
+    wait: bool = False,
+    without: Collection[str] = (),
+) -> Replayed:
+    """Send the records of a spool again, the oldest first.
+
+    What is taken is noted at once: a process that is killed meanwhile sends at most one record
+    a second time, and trackers take that for the first.
+
+    Args:
+        spool: The records that wait.
+        tracker_for: Gives the tracker of a record, or None where it has to wait on. What it
+            raises stands for the tracker's own trouble.
+        patience_s: After so many s, the rest waits on; None for all of them now.
+        wait: Whether to wait for another process that does the same now, rather than leave it
+            to that one.
+        without: Ids of records that are left alone.
+
+    Raises:
+        OSError: The spool cannot be read or written.
+        OptionError: The state folder cannot be used.
+    """
+    from filelock import Timeout
+
+    done = Replayed()
+    try:
+        with host_lock(f"replay of {spool.path}").acquire(blocking=wait):
+            began_s = time.monotonic()
+            failures: Counter[str] = Counter()
+            entries = spool.entries()
+            for entry in entries:
+                late = patience_s is not None and time.monotonic() - began_s > patience_s
+                if late or entry.id in without or failures[entry.tracker] >= MAX_FAILURES:
+                    done.left[entry.tracker] += 1
+                    continue
+                _send(spool, entry, tracker_for, done, failures)
+            if done.sent or not entries:
+                spool.tidy()
+    except Timeout:
+        pass
+    return done
+
+
+def _send(
+    spool: Spool,
+    entry: Entry,
+    tracker_for: Callable[[Entry], Tracker | None],
+    done: Replayed,
+    failures: Counter[str],
+) -> None:
+    """Send one record again, and note what came of it."""
+    name = entry.tracker
+    try:
+        tracker = tracker_for(entry)
+        if tracker is not None:
+            tracker.finish_trial(entry.record())
+    except Exception as error:
+        # Whatever it is, it is told to the user, and the record waits on.
+        done.errors.setdefault(name, error)
+        done.left[name] += 1
+        if isinstance(error, TrackerError):
+            # The tracker is away, and not this record at fault.
+            failures[name] = MAX_FAILURES
+        else:
+            failures[name] += 1
+            done.refused.add(entry.id)
+        return
+    if tracker is None:
+        done.left[name] += 1
+        return
+    failures[name] = 0
+    spool.mark_sent(entry)
+    done.sent[name] += 1
