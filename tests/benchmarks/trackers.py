@@ -1,0 +1,201 @@
+"""What logging a trial takes: ``python tests/benchmarks/trackers.py [--rounds 20]``.
+
+A ready-made record of a trial of ten minutes, 600 points of its trace among it, is logged by each
+of our trackers, and by its client alone as one would write it by hand: the same points,
+parameters and tags, in as few calls as the client has for them. The two take turns, one trial
+each a round. MLflow is on an SQLite file, then behind a server of this machine; Weights & Biases
+is offline, if it is installed. The trackers also write the trace at its full rate as a file, which
+the clients do not.
+
+It prints medians as a Markdown table and claims nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import platform
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from turns import Variant, machine, measure
+
+import green_optuna as go
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Run
+
+TRACE_POINTS = 600
+GRID = go.Grid(carbon_intensity_g_per_kwh=50.0)
+TERMS = go.StudyTerms(
+    objectives=("quality_loss", "co2e_kg", "n_params"),
+    quality_bounds=go.QualityBounds(),
+    grid=GRID,
+)
+
+
+def ready_made_record(number: int) -> go.TrialRecord:
+    """The record of a trial of ten minutes at 50 W, a reading a second, and ten parameters."""
+    t_s = np.arange(1.0, TRACE_POINTS + 1.0)
+    watts = np.full(TRACE_POINTS, 25.0)
+    nothing = np.zeros(TRACE_POINTS)
+    kwh = t_s * 50.0 / 3.6e6
+    measurement = go.Measurement(
+        energy=go.ComponentEnergy(cpu_kwh=kwh[-1] / 2, ram_kwh=kwh[-1] / 2),
+        duration_s=float(TRACE_POINTS),
+        grid=GRID,
+        sources={"cpu": go.Source("replay", measured=False)},
+        host=platform.node(),
+        trace=go.Trace(t_s, watts, nothing, watts, kwh),
+    )
+    return go.TrialRecord(
+        study_name="tracked",
+        terms=TERMS,
+        number=number,
+        started_at=time.time() - TRACE_POINTS,
+        state="complete",
+        params={f"x{i}": 0.5 for i in range(10)},
+        measurement=measurement,
+        quality=0.5,
+        n_params=1000,
+        objectives={"quality_loss": 0.5, "co2e_kg": measurement.co2e_kg, "n_params": 1000.0},
+    )
+
+
+class Logs:
+    """Logs one trial more at each call, through a tracker."""
+
+    def __init__(self, tracker: go.Tracker) -> None:
+        self._tracker = tracker
+        self._number = 0
+
+    def __call__(self) -> str:
+        """Log one; give its run."""
+        record = ready_made_record(self._number)
+        self._number += 1
+        started = replace(record, state="running", params={}, measurement=None, objectives={})
+        run_id = self._tracker.start_trial(started) or ""
+        self._tracker.finish_trial(replace(record, run_ids={self._tracker.name: run_id}))
+        return run_id
+
+
+def on_mlflow(uri: str, where: str) -> Iterator[Variant]:
+    """Our MLflow tracker, and MLflow's client with what the tracker wrote."""
+    from mlflow import MlflowClient
+
+    logs = Logs(go.MLflowTracker(uri, "tracker"))
+    client = MlflowClient(uri)
+    run = client.get_run(logs())
+    points = points_of(client, run)
+    experiment_id = client.create_experiment("client")
+    yield Variant(f"MLflowTracker, {where}", logs)
+    yield Variant(
+        f"MLflow's client, {where}", lambda: write_run(client, experiment_id, run, points)
+    )
+
+
+def points_of(client: MlflowClient, run: Run) -> list[Metric]:
+    """Read all points of all metrics of a run."""
+    return [
+        point
+        for key in run.data.metrics
+        for point in client.get_metric_history(run.info.run_id, key)
+    ]
+
+
+def write_run(client: MlflowClient, experiment_id: str, like: Run, points: list[Metric]) -> None:
+    """Write a run like another in three calls."""
+    from mlflow.entities import Param, RunTag
+
+    made = client.create_run(experiment_id, run_name=like.info.run_name)
+    # It prints two lines a run on a server.
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        client.log_batch(
+            made.info.run_id,
+            metrics=points,
+            params=[Param(key, value) for key, value in like.data.params.items()],
+            tags=[RunTag(key, value) for key, value in like.data.tags.items()],
+        )
+        client.set_terminated(made.info.run_id)
+
+
+@contextlib.contextmanager
+def mlflow_server(folder: Path) -> Iterator[str]:
+    """Give the address of an MLflow server on an SQLite file of its own."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder / 'server.db'}"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    uri = f"http://127.0.0.1:{port}"
+    try:
+        while process.poll() is None:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{uri}/health").close()
+                break
+            time.sleep(0.2)
+        yield uri
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def report(times: dict[str, list[float]]) -> Iterator[str]:
+    """Give the lines of the table: medians, and each tracker's by its client's."""
+    yield f"| a trial with a trace of {TRACE_POINTS} points | ms | by the client alone |"
+    yield "|---|---:|---:|"
+    medians = {name: statistics.median(each_ms) for name, each_ms in times.items()}
+    names = list(medians)
+    for ours, theirs in zip(names[::2], names[1::2], strict=True):
+        yield f"| {ours} | {medians[ours]:.0f} | {medians[ours] / medians[theirs]:.2f} |"
+        yield f"| {theirs} | {medians[theirs]:.0f} | 1 |"
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=20, help="trials of each variant")
+    rounds = parser.parse_args().rounds
+    logging.getLogger("alembic").setLevel(logging.ERROR)
+    os.environ |= {"MLFLOW_LOGGING_LEVEL": "ERROR", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    warnings.simplefilter("ignore")
+    packages = ["green_optuna", "mlflow"]
+    with (
+        tempfile.TemporaryDirectory() as name,
+        contextlib.chdir(name),
+        mlflow_server(Path(name)) as server_uri,
+    ):
+        folder = Path(name)
+        os.environ["GREEN_OPTUNA_STATE_FOLDER"] = str(folder / "state")
+        variants = [
+            *on_mlflow(f"sqlite:///{folder / 'mlflow.db'}", "SQLite"),
+            *on_mlflow(server_uri, "a server"),
+        ]
+        times = measure(variants, rounds)
+    print("\n".join(machine(packages)))
+    print(f"medians of {rounds} trials each\n")
+    print("\n".join(report(times)))
+
+
+if __name__ == "__main__":
+    main()
