@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from green_optuna.errors import OptionError, StudyError
 from green_optuna.front import pareto_front
 from green_optuna.terms import read_terms
-from green_optuna.tracking import spool
+from green_optuna.tracking.trouble import Trouble
 from green_optuna.urls import shown_text
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ class StudyLog:
         self._study: optuna.Study | None = None
         if study is not None:
             self.follow(study)
-        self._warned: set[str] = set()
-        self._refused: set[str] = set()
+        self._trouble = Trouble(terms)
         self._lock = threading.Lock()
         self._front_interval_s = front_interval_s
         self._front_at_s = time.monotonic()
@@ -110,7 +109,7 @@ class StudyLog:
         """Tell that a trial starts; give the run that each tracker opened for it."""
         runs = {}
         for tracker in self._trackers:
-            with self._tolerated(tracker):
+            with self._trouble.tolerated(tracker):
                 run_id = tracker.start_trial(trial)
                 if run_id is not None:
                     runs[tracker.name] = run_id
@@ -123,7 +122,7 @@ class StudyLog:
         for tracker in self._trackers:
             run_id = trial.run_ids.get(tracker.name)
             if run_id is not None:
-                with self._tolerated(tracker):
+                with self._trouble.tolerated(tracker):
                     context = tracker.activate(run_id)
                     context.__enter__()
                     entered.append((tracker, context))
@@ -133,13 +132,13 @@ class StudyLog:
             # Each learns of the function's exception, and none can swallow or replace it.
             raised = sys.exc_info()
             for tracker, context in reversed(entered):
-                with self._tolerated(tracker):
+                with self._trouble.tolerated(tracker):
                     _leave(context, raised)
 
     def progress(self, trial: TrialRecord) -> None:
         """Tell what is known of a trial that runs."""
         for tracker in self._trackers:
-            with self._tolerated(tracker):
+            with self._trouble.tolerated(tracker):
                 tracker.log_progress(trial)
 
     def finish(self, trial: TrialRecord) -> None:
@@ -153,11 +152,10 @@ class StudyLog:
             try:
                 tracker.finish_trial(trial)
             except Exception as error:
-                self._warn_once(tracker, error)
-                self._keep(tracker, trial)
+                self._trouble.keep(tracker, trial, error)
             else:
                 there.append(tracker)
-        self._send_again(there, REPLAY_PATIENCE_S)
+        self._trouble.send_again(there, patience_s=REPLAY_PATIENCE_S)
 
     def completed(self) -> None:
         """Pass on the front if a trial has changed it and the last time is 30 s ago.
@@ -185,7 +183,7 @@ class StudyLog:
             return
         self._front = front.numbers
         for tracker in self._trackers:
-            with self._tolerated(tracker):
+            with self._trouble.tolerated(tracker):
                 tracker.log_front(front)
 
     def end(self) -> None:
@@ -194,86 +192,17 @@ class StudyLog:
             return
         self.ended = True
         if self._any_trial:
-            self._send_again(self._trackers, LAST_REPLAY_PATIENCE_S)
+            self._trouble.send_again(self._trackers, patience_s=LAST_REPLAY_PATIENCE_S)
             # The front may be as it was, and what the study has spent is not.
             self._pass_on_front(changed_only=False)
         study, self._study = self._study, None
         if study is None:
             return
         for tracker in self._trackers:
-            with self._tolerated(tracker):
+            with self._trouble.tolerated(tracker):
                 tracker.end_study(study.study_name, self._terms)
         atexit.unregister(self.end)
         self._finalizer.cancel()
-
-    @contextlib.contextmanager
-    def _tolerated(self, tracker: Tracker) -> Iterator[None]:
-        """Let a tracker fail: whatever it raises, the trial goes on."""
-        try:
-            yield
-        except Exception as error:
-            self._warn_once(tracker, error)
-
-    def _warn_once(self, tracker: Tracker, error: Exception) -> None:
-        with self._lock:
-            if tracker.name in self._warned:
-                return
-            self._warned.add(tracker.name)
-        # Logged rather than warned: where warnings are errors, this would cost the trial.
-        said = f"{tracker!r} failed and will not be mentioned again ({type(error).__name__})"
-        _logger.warning(
-            "%s: %s The work goes on. %s",
-            _shown(tracker, said),
-            _shown(tracker, _sentence(str(error))),
-            self._where_kept(),
-        )
-
-    def _send_again(self, trackers: Sequence[Tracker], patience_s: float) -> None:
-        """Send the study's records that wait to these trackers, as long as patience lasts."""
-        if not trackers:
-            return
-        by_name = {tracker.name: tracker for tracker in trackers}
-        try:
-            waiting = spool.Spool(spool.path(self._terms))
-            if not waiting.path.exists():
-                return
-            done = spool.replay(
-                waiting,
-                lambda entry: by_name.get(entry.tracker),
-                patience_s=patience_s,
-                without=self._refused,
-            )
-        except Exception as error:
-            # They are on disk still, and the next trial tries again.
-            _logger.warning("Records that wait were not sent: %s", shown_text(repr(error)))
-            return
-        # What a tracker refuses is not offered to it after each trial; sync does, and says why.
-        self._refused |= done.refused
-        for name, n_records in done.sent.items():
-            _logger.info("%r took %d records that it could not take before.", name, n_records)
-
-    def _keep(self, tracker: Tracker, trial: TrialRecord) -> None:
-        try:
-            recipe = spool.recipe_of(tracker)
-            spool.keep(tracker.name, trial, secrets=_secrets(tracker), recipe=recipe)
-        except Exception as error:
-            # Whatever it is: the user's attributes may hold what JSON does not.
-            _logger.warning(
-                "The record of trial %d for the tracker %r could not be kept on disk: %s",
-                trial.number,
-                tracker.name,
-                shown_text(repr(error)),
-            )
-
-    def _where_kept(self) -> str:
-        try:
-            path = spool.path(self._terms)
-        except (OSError, OptionError) as error:
-            return f"The records that it does not take cannot be kept: {error}"
-        return (
-            f"The records that it does not take are kept in {path}, and sent after the next trial "
-            "that it takes, or by `green-optuna sync`."
-        )
 
 
 def _leave(
@@ -286,20 +215,6 @@ def _leave(
     except BaseException as error:
         if error is not raised[1]:
             raise
-
-
-def _shown(tracker: Tracker, said: str) -> str:
-    """Give a text without the tracker's password."""
-    return shown_text(said, _secrets(tracker))
-
-
-def _secrets(tracker: Tracker) -> tuple[str, ...]:
-    """Give what must not be shown of a tracker, where it says so."""
-    return tuple(getattr(tracker, "secrets", ()))
-
-
-def _sentence(said: str) -> str:
-    return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
 def log_front(study: optuna.Study, trackers: Sequence[Tracker]) -> None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from green_optuna.errors import OptionError, TrackerError
 from green_optuna.locks import ProcessLock
 from green_optuna.tracking import series
 from green_optuna.tracking.mlflow import schema
+from green_optuna.tracking.mlflow.activation import CurrentUri, active_run
+from green_optuna.tracking.mlflow.open_run import OpenRun, found
 from green_optuna.tracking.mlflow.store import (
     Store,
     absolute_uri,
@@ -99,8 +99,8 @@ class MLflowTracker(Tracker):
         self._store_uri: str | None = None
         self._current_id: str | None = None
         self._pid = os.getpid()
-        self._open_runs: dict[str, _OpenRun] = {}
-        self._current_uri = _CurrentUri()
+        self._open_runs: dict[str, OpenRun] = {}
+        self._current_uri = CurrentUri()
         self._away: tuple[float, TrackerError] | None = None
 
     def __repr__(self) -> str:
@@ -158,26 +158,8 @@ class MLflowTracker(Tracker):
         if not self._activates or open_run is None:
             yield
             return
-        import mlflow
-        from mlflow.tracking import fluent
-
-        with self._current_uri.set_to(open_run.uri):
-            # mlflow.start_run would query the run twice and refuse another experiment's.
-            stack = fluent._active_run_stack.get()  # type: ignore[no-untyped-call]
-            active = mlflow.ActiveRun(open_run.run)  # type: ignore[no-untyped-call]
-            stack.append(active)
-            try:
-                yield
-            except Exception as error:
-                if "is already active" in str(error) and str(error).startswith("Run with UUID"):
-                    error.add_note(
-                        "green_optuna made the trial's MLflow run the active one. Log into it, "
-                        "open yours with nested=True, or pass MLflowTracker(activate=False)."
-                    )
-                raise
-            finally:
-                if active in stack:
-                    stack.remove(active)
+        with self._current_uri.set_to(open_run.uri), active_run(open_run.run):
+            yield
 
     def log_progress(self, trial: TrialRecord) -> None:
         """Log what has been added to the trace, the reports and the parameters."""
@@ -263,7 +245,7 @@ class MLflowTracker(Tracker):
                 return self._take_up(store, trial)
             run = self._new_run(store, trial)
         run_id = str(run.info.run_id)
-        self._open_runs[run_id] = _OpenRun(run, store.uri)
+        self._open_runs[run_id] = OpenRun(run, store.uri)
         return run_id
 
     def _new_run(self, store: Store, trial: TrialRecord) -> Run:
@@ -286,7 +268,7 @@ class MLflowTracker(Tracker):
             run = store.active_run(known)
         run = run or store.find_run(schema.identity_tags(trial)) or self._new_run(store, trial)
         run_id = str(run.info.run_id)
-        self._open_runs[run_id] = _found(store, run, trial)
+        self._open_runs[run_id] = found(store, run, trial)
         return run_id
 
     def _log(self, store: Store, run_id: str, trial: TrialRecord) -> None:
@@ -361,57 +343,3 @@ class MLflowTracker(Tracker):
             uri = absolute_uri(self.uri or mlflow.get_tracking_uri())
             self._store_uri, self._current_id = uri, current_experiment(uri)
         return self._store_uri, self._current_id
-
-
-@dataclass(slots=True)
-class _OpenRun:
-    """A run that is still open, where it is, and how much of its trial has been logged."""
-
-    run: Run
-    uri: str
-    step: int = -1
-    reports: int = 0
-
-
-def _found(store: Store, run: Run, trial: TrialRecord) -> _OpenRun:
-    """Find how much of a trial has been logged, by whom it may."""
-    run_id = str(run.info.run_id)
-    reported = store.last_step(run_id, "report/energy_kwh")
-    return _OpenRun(
-        run,
-        store.uri,
-        step=store.last_step(run_id, "energy/cumulative_kwh"),
-        reports=sum(report.step <= reported for report in trial.reports),
-    )
-
-
-class _CurrentUri:
-    """MLflow's tracking URI while trials run: set by the first, put back after the last."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._changed = False
-        self._before: str | None = None
-
-    @contextlib.contextmanager
-    def set_to(self, uri: str) -> Iterator[None]:
-        import mlflow
-
-        with self._lock:
-            self._users += 1
-            if mlflow.get_tracking_uri() != uri:
-                if not self._changed:
-                    is_set = mlflow.is_tracking_uri_set()  # type: ignore[no-untyped-call]
-                    self._before = mlflow.get_tracking_uri() if is_set else None
-                    self._changed = True
-                mlflow.set_tracking_uri(uri)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._users -= 1
-                if self._users == 0 and self._changed:
-                    self._changed = False
-                    # None unsets it, which the annotation of MLflow's function leaves out.
-                    mlflow.set_tracking_uri(self._before)  # type: ignore[arg-type]
