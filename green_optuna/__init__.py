@@ -48,7 +48,14 @@ from green_optuna.runs import RunRecord
 from green_optuna.selection import Selection
 from green_optuna.study import create_study, load_study
 from green_optuna.terms import StudyTerms
-from green_optuna.tracking import MemoryTracker, MLflowTracker, Tracker, log_front
+from green_optuna.tracking import (
+    MemoryTracker,
+    MLflowTracker,
+    Point,
+    Tracker,
+    log_front,
+    trial_points,
+)
 from green_optuna.trial import GreenTrial
 
 __version__ = "0.1.0"
@@ -87,6 +94,7 @@ __all__ = [
     "OptionError",
     "ParameterCount",
     "ParetoFront",
+    "Point",
     "QualityBounds",
     "QualityError",
     "ReplayMeter",
@@ -113,4 +121,5 @@ __all__ = [
     "log_front",
     "measure",
     "pareto_front",
+    "trial_points",
 ]

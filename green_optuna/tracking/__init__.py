@@ -2,7 +2,16 @@
 
 from green_optuna.tracking.memory import MemoryTracker
 from green_optuna.tracking.mlflow import MLflowTracker
+from green_optuna.tracking.series import Point, trial_points
 from green_optuna.tracking.study_log import StudyLog, log_front
 from green_optuna.tracking.tracker import Tracker
 
-__all__ = ["MLflowTracker", "MemoryTracker", "StudyLog", "Tracker", "log_front"]
+__all__ = [
+    "MLflowTracker",
+    "MemoryTracker",
+    "Point",
+    "StudyLog",
+    "Tracker",
+    "log_front",
+    "trial_points",
+]

@@ -63,6 +63,21 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - len(SHORTENED)] + SHORTENED
 
 
+def trial_points(trial: TrialRecord) -> Iterator[Point]:
+    """Give all that a chart can show of a trial: what most trackers of your own need.
+
+    First come its results (``objective/...``, ``quality``, ``cost/...``), each at step 0 once the
+    trial has ended; then its reports (``report/...``) over their own steps; then its energy trace
+    (``energy/...``), one point a whole second.
+
+    Args:
+        trial: The trial, as :meth:`Tracker.finish_trial` or :meth:`Tracker.log_progress` gets it.
+    """
+    yield from result_points(trial)
+    yield from report_points(trial, since=0)
+    yield from trace_points(trial, after=-1)
+
+
 def result_points(trial: TrialRecord) -> Iterator[Point]:
     """Give what a trial came to, one point a metric, the objectives first; nothing while it runs.
 

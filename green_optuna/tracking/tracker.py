@@ -29,9 +29,31 @@ class Tracker(Protocol):
     """Someone who is told of each trial: MLflow, say, or a class of the user's own.
 
     Subclass it and write :meth:`finish_trial`; the other methods do nothing unless written.
-    All of them are called outside the measured window but :meth:`log_progress`. They may be
-    called from several threads at once, each time for another trial. What they raise never
-    costs a trial: the user is warned once and the record is kept on disk.
+    ``examples/tensorboard_tracker.py`` is one for TensorBoard in some 15 lines.
+
+    ===================== ===================================================================
+    what is called        with what, and when
+    ===================== ===================================================================
+    :meth:`start_trial`   the record with its number and terms alone, before the trial starts;
+                          its answer is in ``trial.run_ids`` from then on
+    :meth:`activate`      that answer, if there was one; its context lasts as long as the
+                          user's function, in the same thread
+    :meth:`log_progress`  the record so far (parameters, reports, trace), every
+                          ``flush_interval_s`` while the function runs
+    :meth:`finish_trial`  the whole record, once for each trial, whether it completed, was
+                          pruned, failed, or was killed in a process that is gone
+    :meth:`log_front`     the Pareto front, after a trial that changed it, at most every 30 s,
+                          and as the process ends
+    :meth:`end_study`     the study's name and terms, as the process ends
+    ===================== ===================================================================
+
+    :func:`trial_points` turns a record into the points of charts, the trace at one a second.
+    ``trial.measurement.trace`` is the trace at its full rate, as arrays.
+
+    All are called outside the measured window but :meth:`log_progress`. They may be called from
+    several threads at once, each time for another trial. What they raise never costs a trial:
+    the user is warned once and the record is kept on disk. A tracker travels to other processes
+    by pickle, so make what cannot travel (a connection, an open file) when it is first needed.
 
     Attributes:
         name: Names the tracker in ``TrialRecord.run_ids`` and in warnings; each of a study's
