@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 ATTRIBUTE = "green_optuna"
 """The attribute of a study, and of a trial, in Optuna's storage that is ours."""
 
+LINKS_ATTRIBUTE = "green_optuna.links"
+"""The attribute of a study that says how a person opens it in each tracker, by its name."""
+
 VERSION = 1
 """The version of what we keep there."""
 
@@ -168,3 +171,8 @@ def read_terms(study: optuna.Study) -> StudyTerms | None:
     """Give the terms that a study keeps, or None where green_optuna has not run in it yet."""
     stored = study.user_attrs.get(ATTRIBUTE)
     return None if stored is None else StudyTerms.from_dict(stored)
+
+
+def read_links(study: optuna.Study) -> dict[str, str]:
+    """Give how a person opens a study in what tracks it, in words, by the trackers' names."""
+    return dict(study.user_attrs.get(LINKS_ATTRIBUTE, {}))

@@ -644,18 +644,28 @@ def done_trials(path: Path) -> int:
 
 @pytest.mark.slow
 def test_run_says_how_to_open_mlflow(tmp_path: Path) -> None:
-    """The command names the store that was used, and the page that of the study's run there."""
+    """The command names the store that was used, the page the study's view; front says so too."""
     import mlflow
 
     overrides = ("objective=train.py:objective", "trackers.mlflow.uri=sqlite:///runs.db", *SHORT)
     process = start("run", *overrides)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
-    assert "mlflow ui --backend-store-uri sqlite:///runs.db" in err
-    run_id = err.partition("/runs/")[2].split()[0]
-    tracked = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'runs.db'}").get_run(run_id)
-    assert tracked.info.run_name == "study: train"
-    assert f"#/experiments/{tracked.info.experiment_id}/runs/" in err
+    uri = f"sqlite:///{tmp_path / 'runs.db'}"
+    (said,) = [line for line in err.splitlines() if "mlflow ui" in line]
+    assert (
+        f"(mlflow): mlflow ui --backend-store-uri {uri}, then open http://127.0.0.1:5000/" in said
+    )
+    experiment = mlflow.MlflowClient(uri).get_experiment_by_name("green_optuna")
+    assert experiment is not None
+    key = said.partition("viewStateShareKey=")[2].partition("&")[0]
+    assert f"#/experiments/{experiment.experiment_id}/runs?" in said
+    assert f"mlflow.sharedViewState.{key}" in experiment.tags
+    for output, shown in (("table", [said]), ("json", []), ("csv", [])):
+        process = start("front", "train", "--format", output)
+        out, err = process.communicate(timeout=300)
+        assert err.splitlines() == shown
+        assert "mlflow ui" not in out
 
 
 # The command itself

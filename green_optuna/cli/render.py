@@ -12,6 +12,7 @@ import typer
 
 from green_optuna.ledger import show_trainings
 from green_optuna.selection import finite_or_none
+from green_optuna.terms import read_links
 from green_optuna.units import (
     format_co2e,
     format_energy,
@@ -22,6 +23,7 @@ from green_optuna.units import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import optuna
     import pandas as pd
     from rich.console import RenderableType
     from rich.table import Table
@@ -166,6 +168,12 @@ def show(thing: RenderableType) -> None:
 def say(text: str) -> None:
     """Say something on standard error."""
     typer.echo(text, err=True)
+
+
+def say_links(study: optuna.Study) -> None:
+    """Say how a study is opened in what tracks it, where something does."""
+    for tracker, link in read_links(study).items():
+        say(f"See each trial and its energy trace ({tracker}): {link}")
 
 
 def _shown_columns(frame: pd.DataFrame, objectives: Sequence[str]) -> list[str]:

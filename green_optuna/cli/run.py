@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import threading
 from typing import TYPE_CHECKING
 
@@ -21,8 +20,6 @@ from green_optuna.front import pareto_front
 from green_optuna.record import measurement_of
 from green_optuna.study import create_study
 from green_optuna.terms import StudyTerms, read_terms
-from green_optuna.tracking import MLflowTracker
-from green_optuna.tracking.mlflow.store import study_page
 from green_optuna.units import format_co2e
 from green_optuna.urls import shown_url
 
@@ -36,8 +33,6 @@ if TYPE_CHECKING:
     from green_optuna.objective import GreenObjective
     from green_optuna.options import ObjectiveOptions
     from green_optuna.rules import Rule
-    from green_optuna.selection import Selection
-    from green_optuna.tracking import Tracker
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
@@ -75,7 +70,8 @@ def run_study(config: RunConfig) -> int:
     if interrupted:
         render.say("Stopped with Ctrl-C; this is what there is:")
     with rule_options():
-        _show_result(study, rule, objective.options.trackers)
+        _show_result(study, rule)
+    render.say_links(study)
     render.say(f"Kept in {shown_url(url)}, study {study.study_name!r}.")
     return INTERRUPTED if interrupted else 0
 
@@ -186,7 +182,7 @@ def _quiet_optuna() -> Iterator[None]:
         optuna.logging.set_verbosity(verbosity)
 
 
-def _show_result(study: optuna.Study, rule: Rule | None, trackers: Sequence[Tracker]) -> None:
+def _show_result(study: optuna.Study, rule: Rule | None) -> None:
     # A search that has been paid for is shown, whatever is to be said of it.
     front = pareto_front(study, allow_mixed=True)
     if not front.candidates.trials:
@@ -201,21 +197,3 @@ def _show_result(study: optuna.Study, rule: Rule | None, trackers: Sequence[Trac
     selection = front.select(rule)
     render.show(render.selection_table(selection))
     render.show(render.ledger_table(front.ledger, selection))
-    _show_mlflow(selection, trackers)
-
-
-def _show_mlflow(selection: Selection, trackers: Sequence[Tracker]) -> None:
-    """Say how to open the study's run in MLflow's pages, where it was tracked there."""
-    runs = selection.run_ids
-    ours = [one for one in trackers if isinstance(one, MLflowTracker) and one.name in runs]
-    if not ours:
-        return
-    import mlflow
-
-    uri = ours[0].uri or mlflow.get_tracking_uri()
-    page = study_page(uri, runs[ours[0].name])
-    if uri.startswith(("http://", "https://")):
-        render.say(f"MLflow: {shown_url(uri).rstrip('/')}/{page}")
-        return
-    command = f"mlflow ui --backend-store-uri {shlex.quote(shown_url(uri))}"
-    render.say(f"MLflow: {command}\n        then open http://127.0.0.1:5000/{page}")

@@ -45,6 +45,7 @@ def show_front(
     if output is Format.table:
         render.show(render.front_table(front, dominated=dominated))
         render.show(render.ledger_table(front.ledger))
+        render.say_links(found)
     else:
         typer.echo(render.front_text(front, output, dominated=dominated), nl=False)
 

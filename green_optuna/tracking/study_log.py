@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from green_optuna.errors import OptionError, StudyError
 from green_optuna.front import pareto_front
-from green_optuna.terms import read_terms
-from green_optuna.tracking.trouble import Trouble
+from green_optuna.terms import LINKS_ATTRIBUTE, read_links, read_terms
+from green_optuna.tracking.trouble import Trouble, without_secrets_of
 from green_optuna.urls import shown_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -80,6 +80,7 @@ class StudyLog:
         if study is not None:
             self.follow(study)
         self._trouble = Trouble(terms)
+        self._linked: set[str] = set()
         self._lock = threading.Lock()
         self._front_interval_s = front_interval_s
         self._front_at_s = time.monotonic()
@@ -113,7 +114,34 @@ class StudyLog:
                 run_id = tracker.start_trial(trial)
                 if run_id is not None:
                     runs[tracker.name] = run_id
+        if runs:
+            self._keep_links(runs)
         return runs
+
+    def _keep_links(self, runs: Iterable[str]) -> None:
+        """Keep in the study how it is opened in the trackers, once a process.
+
+        Args:
+            runs: The names of the trackers that have a run open.
+        """
+        with self._lock:
+            trackers = [one for one in self._trackers if one.name in {*runs} - self._linked]
+            self._linked.update(runs)
+        if self._study is None or not trackers:
+            return
+        links = {}
+        for tracker in trackers:
+            with self._trouble.tolerated(tracker):
+                link = tracker.study_link(self._study.study_name, self._terms)
+                if link is not None:
+                    links[tracker.name] = without_secrets_of(tracker, link)
+        try:
+            kept = read_links(self._study)
+            if not links.items() <= kept.items():
+                self._study.set_user_attr(LINKS_ATTRIBUTE, kept | links)
+        except Exception as error:
+            # It is a convenience, and a storage that is away will be told of by the trial.
+            _logger.info("The links to the study were not kept: %s", shown_text(repr(error)))
 
     @contextlib.contextmanager
     def activated(self, trial: TrialRecord) -> Iterator[None]:

@@ -99,6 +99,17 @@ class Tracker(Protocol):
         """Take the study's front, which has changed."""
         return
 
+    def study_link(self, study_name: str, terms: StudyTerms) -> str | None:
+        """Say how a person opens the study in what this tracker logs to, without passwords.
+
+        It is asked once a process, when the first trial's run is open, and kept in the study.
+
+        Returns:
+            An address, or a command and an address, as they are to be shown; None where there is
+            nothing to open.
+        """
+        return None
+
     def end_study(self, study_name: str, terms: StudyTerms) -> None:
         """Learn that this process has done its part in a study: it exits."""
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna.errors import OptionError
 from green_optuna.tracking import spool
-from green_optuna.urls import shown_text
+from green_optuna.urls import hide_secrets, shown_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -113,6 +113,11 @@ class Trouble:
             f"The records that it does not take are kept in {path}, and sent after the next trial "
             "that it takes, or by `green-optuna sync`."
         )
+
+
+def without_secrets_of(tracker: Tracker, text: str) -> str:
+    """Give a text, such as a link, without the tracker's secrets, and else as it is."""
+    return hide_secrets(text, _secrets(tracker))
 
 
 def shown_of(tracker: Tracker, said: str) -> str:

@@ -52,7 +52,8 @@ def test_the_front_is_on_the_run_of_the_study(client: MlflowClient, mlflow_uri: 
     note = parent.data.tags["mlflow.note.content"]
     assert f"{len(front)} of 3 completed trials" in note
     chosen = front.select()
-    assert str(chosen) in note
+    assert f"Selected by default: [trial {chosen.number}]" in note
+    assert f", {chosen.rule.describe()}: 1 - quality 0.1, CO2e " in note
     assert front.ledger.summary(chosen.number, chosen.measurement) in note
     assert parent.data.metrics == pytest.approx(
         {

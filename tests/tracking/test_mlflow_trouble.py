@@ -19,7 +19,6 @@ from green_optuna.errors import TrackerError
 from green_optuna.terms import read_terms
 from green_optuna.tracking import spool
 from green_optuna.tracking.mlflow.reach import check_database
-from green_optuna.tracking.mlflow.store import study_page
 
 from .records import GRID, logged, make_record, runs_of, studies_and_trials
 from .server import MLflowServer, free_port
@@ -266,18 +265,6 @@ def test_a_gateway_that_is_slow_to_say_so_is_not_asked_at_each_step(
     check_nothing_is_lost(study, spooled=[0, 1, 2])
     assert gateway.asked == ["/health"]
     the_warning(caplog)
-
-
-def test_the_page_of_a_server_that_is_away_is_not_waited_for(
-    gateway: Gateway, client: MlflowClient, mlflow_uri: str
-) -> None:
-    """A study that has been shown says where MLflow is, at once."""
-    run_id = go.MLflowTracker(mlflow_uri).start_trial(make_record())
-    (parent,), _ = studies_and_trials(client)
-    experiment = f"#/experiments/{parent.info.experiment_id}"
-    assert study_page(mlflow_uri, run_id) == f"{experiment}/runs/{parent.info.run_id}"
-    assert study_page(f"http://127.0.0.1:{gateway.port}", run_id) == ""
-    assert gateway.asked == ["/health"]
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ import contextlib
 import getpass
 import logging
 import os
+import re
+import shlex
 import sys
 import threading
 import time
@@ -19,6 +21,7 @@ from green_optuna.tracking import series
 from green_optuna.tracking.mlflow import schema
 from green_optuna.tracking.mlflow.reach import DATABASE_PORTS, check_database, check_server
 from green_optuna.tracking.mlflow.rest import impatient_client
+from green_optuna.urls import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from mlflow.store.entities import PagedList
 
 DEFAULT_EXPERIMENT = "green_optuna"
+
+# Has MLflow's pages show runs and their charts first, not prompts and evaluations.
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 _CHATTY_LOGGERS = ("mlflow.store.db.utils", "alembic.runtime.migration")
 
@@ -75,12 +81,14 @@ class Store:
         client: MLflow's client.
         experiment_id: Where the runs go.
         pid: The process that connected; no other may use the connection.
+        gone: The runs that turned out to be missing, by their ids.
     """
 
     uri: str
     client: MlflowClient
     experiment_id: str
     pid: int = field(default_factory=os.getpid)
+    gone: set[str] = field(default_factory=set)
     _study_runs: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -268,27 +276,27 @@ class Store:
                 return
 
 
-def study_page(uri: str, run_id: str) -> str:
-    """Give the page of the study that a trial's run belongs to, as MLflow's addresses end.
+def study_link(uri: str, page: str) -> str | None:
+    """Say how a person opens a page of MLflow; no password is shown.
 
     Args:
         uri: The store's tracking URI.
-        run_id: The trial's run.
+        page: What follows the address of MLflow's pages.
 
     Returns:
-        What follows the address of MLflow's pages; empty where the store is away by now.
+        An address, or the command that serves one first; None where we know of none, as of a
+        hosted service with pages of its own.
     """
-    from mlflow import MlflowClient
-
-    try:
-        client = MlflowClient(uri)
-        _check_server(uri, client)
-        run = client.get_run(run_id)
-    except Exception:
-        # The study has been kept and shown all the same: MLflow's first page has to do.
-        return ""
-    study_run_id = run.data.tags.get("mlflow.parentRunId", run_id)
-    return f"#/experiments/{run.info.experiment_id}/runs/{study_run_id}"
+    scheme = _scheme(uri)
+    if scheme in ("http", "https"):
+        # Whoever opens it logs in as themselves.
+        address = re.sub(r"^(https?://)[^/?#]*@", r"\1", shown_url(uri), flags=re.IGNORECASE)
+        return f"{address.rstrip('/')}/{page}"
+    is_path = not scheme and not uri.startswith("databricks")
+    if not is_path and scheme not in ("file", "sqlite", *DATABASE_PORTS):
+        return None
+    command = f"mlflow ui --backend-store-uri {shlex.quote(shown_url(uri))}"
+    return f"{command}, then open http://127.0.0.1:5000/{page}"
 
 
 def _check_server(uri: str, client: MlflowClient) -> None:
@@ -326,7 +334,7 @@ def _experiment_id(client: MlflowClient, name: str | None, current_id: str | Non
         found = client.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(client.create_experiment(name))
+                return str(client.create_experiment(name, tags=_EXPERIMENT_TAGS))
             except MlflowException:
                 # A worker on another host made it meanwhile; anything else shows below.
                 found = client.get_experiment_by_name(name)

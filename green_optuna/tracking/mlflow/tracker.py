@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from green_optuna.errors import OptionError, TrackerError
 from green_optuna.locks import ProcessLock
+from green_optuna.terms import ATTRIBUTE
 from green_optuna.tracking import series
-from green_optuna.tracking.mlflow import schema
+from green_optuna.tracking.mlflow import schema, view
 from green_optuna.tracking.mlflow.activation import CurrentUri, active_run
+from green_optuna.tracking.mlflow.marks import mark_front
 from green_optuna.tracking.mlflow.open_run import OpenRun, found
 from green_optuna.tracking.mlflow.store import (
     Store,
     absolute_uri,
     current_experiment,
     default_experiment,
+    study_link,
 )
 from green_optuna.tracking.tracker import Tracker
 from green_optuna.urls import secrets_of, shown_url
@@ -196,7 +199,7 @@ class MLflowTracker(Tracker):
                 self._open_runs.pop(run_id, None)
 
     def log_front(self, front: ParetoFront) -> None:
-        """Log the front to the study's run: a note, a table, JSON and a plot.
+        """Log the front: a note, a table, JSON and a plot on the study's run, tags, and a view.
 
         Raises:
             TrackerError: The study has no run, or the store is not there.
@@ -232,7 +235,28 @@ class MLflowTracker(Tracker):
             for path, text in schema.front_artifacts(front).items():
                 store.client.log_text(run_id, text, path)
             points = series.study_points(front, at_s=time.time())
-            store.log(run_id, points, tags={"mlflow.note.content": schema.front_note(front)})
+            view_page = view.page(store.experiment_id, study_key)
+            note = schema.front_note(front, view=view_page, pages=self._pages(store, front))
+            store.log(run_id, points, tags={"mlflow.note.content": note})
+            mark_front(store, front, study_key, self.name)
+            view.save(store.client, store.experiment_id, front, study_key)
+
+    def _pages(self, store: Store, front: ParetoFront) -> dict[int, str]:
+        """Give where the runs of the front's trials open, by the trials' numbers."""
+        runs = {
+            trial.number: trial.user_attrs.get(ATTRIBUTE, {}).get("run_ids", {}).get(self.name)
+            for trial in front.trials
+        }
+        return {
+            number: f"#/experiments/{store.experiment_id}/runs/{run_id}"
+            for number, run_id in runs.items()
+            if run_id is not None
+        }
+
+    def study_link(self, study_name: str, terms: StudyTerms) -> str | None:  # noqa: ARG002
+        """Say how to open the study's view in MLflow's pages; no password is shown."""
+        store = self._own_store()
+        return study_link(store.uri, view.page(store.experiment_id, terms.key))
 
     def _end_study(self, study_name: str, terms: StudyTerms) -> None:
         with self._connected() as store:
