@@ -24,7 +24,7 @@ from mlflow.exceptions import MlflowException
 import green_optuna as go
 from green_optuna.errors import OptionError
 from green_optuna.record import measurement_of
-from green_optuna.tracking.mlflow.store import absolute_uri
+from green_optuna.tracking.mlflow.place import absolute_uri
 
 from .records import (
     GRID,

@@ -18,7 +18,7 @@ import sqlalchemy
 import green_optuna as go
 from green_optuna.terms import ATTRIBUTE, read_links, read_terms
 from green_optuna.tracking.mlflow import schema, view
-from green_optuna.tracking.mlflow.store import study_link
+from green_optuna.tracking.mlflow.place import study_link
 
 from .records import GRID, TERMS, logged, make_measurement, make_record, studies_and_trials
 

@@ -371,3 +371,19 @@ def test_a_server_that_is_killed_amid_a_trial_and_started_again_has_it_all(
     assert (
         sum("failed and will not be mentioned" in one.getMessage() for one in logged(caplog)) == 1
     )
+
+
+def test_a_trial_that_began_while_mlflow_was_away_is_marked_on_the_front(
+    client: MlflowClient, mlflow_uri: str
+) -> None:
+    """Optuna does not know its run, and MLflow does by now."""
+    memory = go.MemoryTracker()
+    study = run(memory, lambda _: None, n_trials=2)
+    tracker = go.MLflowTracker(mlflow_uri)
+    for record in memory.finished:
+        tracker.finish_trial(replace(record, run_ids={}))
+    go.log_front(study, [tracker])
+    (parent,), trials = studies_and_trials(client)
+    for number in go.pareto_front(study).numbers:
+        assert trials[number].data.tags["green_optuna.on_front"] == "true"
+        assert trials[number].info.run_id in parent.data.tags["mlflow.note.content"]

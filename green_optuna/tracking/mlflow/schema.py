@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from green_optuna.front import ParetoFront
-    from green_optuna.record import State, TrialRecord
+    from green_optuna.record import Kind, State, TrialRecord
     from green_optuna.selection import Selection
 
 STUDY_KEY_TAG = "green_optuna.study_key"
@@ -78,13 +78,14 @@ def params(trial: TrialRecord) -> dict[str, str]:
     return {key: shorten(str(value), MAX_PARAM) for key, value in keyed(trial.params).items()}
 
 
-def identity_tags(trial: TrialRecord) -> dict[str, str]:
+def trial_tags(study_key: str, kind: Kind, number: int) -> dict[str, str]:
     """Give the tags that no two runs of a store share, however often a trial is told."""
-    return {
-        STUDY_KEY_TAG: trial.terms.key,
-        ROLE_TAG: trial.kind,
-        f"green_optuna.{trial.kind}": str(trial.number),
-    }
+    return {STUDY_KEY_TAG: study_key, ROLE_TAG: kind, f"green_optuna.{kind}": str(number)}
+
+
+def identity_tags(trial: TrialRecord) -> dict[str, str]:
+    """Give those of a trial, or of a measurement."""
+    return trial_tags(trial.terms.key, trial.kind, trial.number)
 
 
 def start_tags(trial: TrialRecord) -> dict[str, str]:

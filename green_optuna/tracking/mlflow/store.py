@@ -6,8 +6,6 @@ import contextlib
 import getpass
 import logging
 import os
-import re
-import shlex
 import sys
 import threading
 import time
@@ -15,61 +13,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from green_optuna.errors import TrackerError
 from green_optuna.folders import host_lock
 from green_optuna.tracking import series
 from green_optuna.tracking.mlflow import schema
+from green_optuna.tracking.mlflow.place import experiment_id, is_server, scheme_of
 from green_optuna.tracking.mlflow.reach import DATABASE_PORTS, check_database, check_server
 from green_optuna.tracking.mlflow.rest import impatient_client
-from green_optuna.urls import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from mlflow import MlflowClient
-    from mlflow.entities import Experiment, Run
+    from mlflow.entities import Run
     from mlflow.store.entities import PagedList
 
-DEFAULT_EXPERIMENT = "green_optuna"
-
-# Has MLflow's pages show runs and their charts first, not prompts and evaluations.
-_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+# As many runs as a server gives at once.
+MAX_RESULTS = 1000
 
 _CHATTY_LOGGERS = ("mlflow.store.db.utils", "alembic.runtime.migration")
-
-
-def absolute_uri(uri: str) -> str:
-    """Give a tracking URI that means the same file from any folder.
-
-    Args:
-        uri: A tracking URI; only one of a relative SQLite file is changed.
-    """
-    scheme, slashes, rest = uri.partition(":///")
-    path, mark, query = rest.partition("?")
-    if _scheme(uri) != "sqlite" or not path or path.startswith((":memory:", "file:")):
-        return uri
-    return f"{scheme}{slashes}{Path(path).absolute()}{mark}{query}"
-
-
-def current_experiment(uri: str) -> str | None:
-    """Give the experiment that is MLflow's current one, where that is one of this store.
-
-    ``mlflow.set_experiment`` exports ``MLFLOW_EXPERIMENT_ID``, an id of MLflow's current store:
-    in any other, it is a stranger's experiment or none.
-
-    Args:
-        uri: The store's tracking URI, from :func:`absolute_uri`.
-    """
-    import mlflow
-
-    if absolute_uri(mlflow.get_tracking_uri()) != uri:
-        return None
-    return os.environ.get("MLFLOW_EXPERIMENT_ID") or None
-
-
-def default_experiment() -> str:
-    """Give the name of the experiment where nobody says which."""
-    return os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
 
 
 @dataclass(slots=True)
@@ -90,6 +51,7 @@ class Store:
     pid: int = field(default_factory=os.getpid)
     gone: set[str] = field(default_factory=set)
     _study_runs: dict[str, str] = field(default_factory=dict)
+    _trial_runs: dict[tuple[str, int], str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -116,15 +78,15 @@ class Store:
 
         # Processes that make a store's tables at the same time break it.
         with host_lock(uri), _quiet():
-            if _scheme(uri) in ("sqlite", *DATABASE_PORTS):
+            if scheme_of(uri) in ("sqlite", *DATABASE_PORTS):
                 check_database(uri)
-            client = impatient_client(uri) if _is_server(uri) else MlflowClient(uri)
+            client = impatient_client(uri) if is_server(uri) else MlflowClient(uri)
             _check_server(uri, client)
             engine = getattr(client._tracking_client.store, "engine", None)
             if forked and engine is not None:
                 # MLflow keeps one pool a URI, and a database connection is not to be shared.
                 engine.dispose(close=False)
-            return cls(uri, client, _experiment_id(client, experiment, current_id))
+            return cls(uri, client, experiment_id(client, experiment, current_id))
 
     def check(self) -> None:
         """Hold that a server still answers.
@@ -222,7 +184,7 @@ class Store:
 
     def find_run(self, tags: Mapping[str, str]) -> Run | None:
         """Give the earliest run of the experiment that has these tags and was not deleted."""
-        runs = self._runs_with(tags, max_results=1)
+        runs = self._page_with(tags, max_results=1)
         return runs[0] if runs else None
 
     def active_run(self, run_id: str) -> Run | None:
@@ -237,7 +199,27 @@ class Store:
             return None
         return run if run.info.lifecycle_stage == "active" else None
 
-    def _runs_with(
+    def trial_run(self, study_key: str, number: int) -> str | None:
+        """Give the id of a trial's run, looked for by whose it is; None where there is none."""
+        found = self._trial_runs.get((study_key, number))
+        if found is None:
+            run = self.find_run(schema.trial_tags(study_key, "trial", number))
+            if run is None:
+                return None
+            found = self._trial_runs[study_key, number] = str(run.info.run_id)
+        return found
+
+    def runs_with(self, tags: Mapping[str, str]) -> Iterator[Run]:
+        """Go through the runs of the experiment that have these tags, the earliest first."""
+        token: str | None = None
+        while True:
+            page = self._page_with(tags, max_results=MAX_RESULTS, page_token=token)
+            yield from page
+            token = page.token or None
+            if token is None:
+                return
+
+    def _page_with(
         self, tags: Mapping[str, str], *, max_results: int, page_token: str | None = None
     ) -> PagedList[Run]:
         wanted = [f"tags.`{key}` = '{value}'" for key, value in tags.items()]
@@ -266,37 +248,9 @@ class Store:
     def _move_trials_below(self, run_id: str, study_key: str) -> None:
         """Move a study's trials below its new run: the one they were below was deleted."""
         tags = {schema.STUDY_KEY_TAG: study_key, schema.ROLE_TAG: "trial"}
-        token: str | None = None
-        while True:
-            trials = self._runs_with(tags, max_results=1000, page_token=token)
-            for trial in trials:
-                self.client.set_tag(trial.info.run_id, schema.PARENT_TAG, run_id)
-            token = trials.token or None
-            if token is None:
-                return
-
-
-def study_link(uri: str, page: str) -> str | None:
-    """Say how a person opens a page of MLflow; no password is shown.
-
-    Args:
-        uri: The store's tracking URI.
-        page: What follows the address of MLflow's pages.
-
-    Returns:
-        An address, or the command that serves one first; None where we know of none, as of a
-        hosted service with pages of its own.
-    """
-    scheme = _scheme(uri)
-    if scheme in ("http", "https"):
-        # Whoever opens it logs in as themselves.
-        address = re.sub(r"^(https?://)[^/?#]*@", r"\1", shown_url(uri), flags=re.IGNORECASE)
-        return f"{address.rstrip('/')}/{page}"
-    is_path = not scheme and not uri.startswith("databricks")
-    if not is_path and scheme not in ("file", "sqlite", *DATABASE_PORTS):
-        return None
-    command = f"mlflow ui --backend-store-uri {shlex.quote(shown_url(uri))}"
-    return f"{command}, then open http://127.0.0.1:5000/{page}"
+        # All of them first: what is changed meanwhile moves none to another page.
+        for trial in list(self.runs_with(tags)):
+            self.client.set_tag(trial.info.run_id, schema.PARENT_TAG, run_id)
 
 
 def _check_server(uri: str, client: MlflowClient) -> None:
@@ -305,48 +259,8 @@ def _check_server(uri: str, client: MlflowClient) -> None:
     Raises:
         TrackerError: It does not.
     """
-    if _is_server(uri):
+    if is_server(uri):
         check_server(uri, client._tracking_client.store.get_host_creds)
-
-
-def _is_server(uri: str) -> bool:
-    return _scheme(uri) in ("http", "https")
-
-
-def _scheme(uri: str) -> str:
-    """Give the protocol of a URI, without a database's driver."""
-    return uri.partition("://")[0].partition("+")[0].lower() if "://" in uri else ""
-
-
-def _experiment_id(client: MlflowClient, name: str | None, current_id: str | None) -> str:
-    """Find or make the experiment.
-
-    Raises:
-        TrackerError: It was deleted.
-    """
-    from mlflow.exceptions import MlflowException
-
-    found: Experiment | None
-    if name is None and current_id is not None:
-        found = client.get_experiment(current_id)
-    else:
-        name = name or default_experiment()
-        found = client.get_experiment_by_name(name)
-        if found is None:
-            try:
-                return str(client.create_experiment(name, tags=_EXPERIMENT_TAGS))
-            except MlflowException:
-                # A worker on another host made it meanwhile; anything else shows below.
-                found = client.get_experiment_by_name(name)
-                if found is None:
-                    raise
-    if found.lifecycle_stage == "deleted":
-        raise TrackerError(
-            f"The MLflow experiment {found.name!r} was deleted: restore it with "
-            f"`mlflow experiments restore -x {found.experiment_id}`, or pass "
-            "MLflowTracker(experiment=...) with another name."
-        )
-    return str(found.experiment_id)
 
 
 @contextlib.contextmanager

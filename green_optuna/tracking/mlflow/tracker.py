@@ -13,19 +13,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from green_optuna.errors import OptionError, TrackerError
 from green_optuna.locks import ProcessLock
-from green_optuna.terms import ATTRIBUTE
 from green_optuna.tracking import series
 from green_optuna.tracking.mlflow import schema, view
 from green_optuna.tracking.mlflow.activation import CurrentUri, active_run
-from green_optuna.tracking.mlflow.marks import mark_front
+from green_optuna.tracking.mlflow.connection import Connection
+from green_optuna.tracking.mlflow.front import log_front
 from green_optuna.tracking.mlflow.open_run import OpenRun, found
-from green_optuna.tracking.mlflow.store import (
-    Store,
-    absolute_uri,
-    current_experiment,
-    default_experiment,
-    study_link,
-)
+from green_optuna.tracking.mlflow.place import default_experiment, study_link
 from green_optuna.tracking.tracker import Tracker
 from green_optuna.urls import secrets_of, shown_url
 
@@ -37,18 +31,12 @@ if TYPE_CHECKING:
     from green_optuna.front import ParetoFront
     from green_optuna.record import TrialRecord
     from green_optuna.terms import StudyTerms
+    from green_optuna.tracking.mlflow.store import Store
 
 T = TypeVar("T")
 
-# A server that takes longer than this to say nothing is not asked again for ten times as long: a
-# study waits a tenth of its time for it at most.
-SLOW_S = 1.0
-PATIENCE = 10.0
-
 # What MLflowTracker keeps for one process.
-_OF_A_PROCESS = frozenset(
-    {"_away", "_lock", "_store", "_store_uri", "_current_id", "_pid", "_open_runs", "_current_uri"}
-)
+_OF_A_PROCESS = frozenset({"_lock", "_connected", "_open_runs", "_current_uri"})
 
 
 class MLflowTracker(Tracker):
@@ -98,13 +86,16 @@ class MLflowTracker(Tracker):
     def _start_afresh(self) -> None:
         """Set up what belongs to a process: it connects when it is first used."""
         self._lock = ProcessLock()
-        self._store: Store | None = None
-        self._store_uri: str | None = None
-        self._current_id: str | None = None
-        self._pid = os.getpid()
+        self._connected: Connection | None = None
         self._open_runs: dict[str, OpenRun] = {}
         self._current_uri = CurrentUri()
-        self._away: tuple[float, TrackerError] | None = None
+
+    @property
+    def _connection(self) -> Connection:
+        with self._lock:
+            if self._connected is None:
+                self._connected = Connection(self.uri, self.experiment)
+            return self._connected
 
     def __repr__(self) -> str:
         """Show the options, the URI without its password."""
@@ -128,7 +119,7 @@ class MLflowTracker(Tracker):
 
     def spooled_options(self) -> dict[str, str | None]:
         """Give what :meth:`from_spooled` makes the tracker from: where it logs, no password."""
-        uri, experiment_id = self._place()
+        uri, experiment_id = self._connection.place()
         experiment = self.experiment
         if experiment is None and experiment_id is None:
             experiment = default_experiment()
@@ -142,8 +133,9 @@ class MLflowTracker(Tracker):
             KeyError: An option is missing.
         """
         tracker = cls(options["uri"], options["experiment"], activate=False, name=name)
-        tracker._place()
-        tracker._current_id = options["experiment_id"]
+        tracker._connected = Connection(
+            tracker.uri, tracker.experiment, experiment_id=options["experiment_id"]
+        )
         return tracker
 
     def start_trial(self, trial: TrialRecord) -> str:
@@ -168,7 +160,7 @@ class MLflowTracker(Tracker):
         """Log what has been added to the trace, the reports and the parameters."""
         run_id = trial.run_ids.get(self.name)
         if run_id is not None:
-            with self._connected() as store:
+            with self._connection.opened() as store:
                 self._log(store, run_id, trial)
 
     def finish_trial(self, trial: TrialRecord) -> None:
@@ -181,7 +173,7 @@ class MLflowTracker(Tracker):
         """
         run_id = trial.run_ids.get(self.name)
         try:
-            with self._connected() as store:
+            with self._connection.opened() as store:
                 if run_id is None or run_id not in self._open_runs:
                     run_id = self._take_up(store, trial)
                 self._log(store, run_id, trial)
@@ -230,41 +222,21 @@ class MLflowTracker(Tracker):
             return step(False)
 
     def _log_front(self, front: ParetoFront, study_key: str) -> None:
-        with self._connected() as store:
-            run_id = store.study_run(front.study_name, study_key)
-            for path, text in schema.front_artifacts(front).items():
-                store.client.log_text(run_id, text, path)
-            points = series.study_points(front, at_s=time.time())
-            view_page = view.page(store.experiment_id, study_key)
-            note = schema.front_note(front, view=view_page, pages=self._pages(store, front))
-            store.log(run_id, points, tags={"mlflow.note.content": note})
-            mark_front(store, front, study_key, self.name)
-            view.save(store.client, store.experiment_id, front, study_key)
-
-    def _pages(self, store: Store, front: ParetoFront) -> dict[int, str]:
-        """Give where the runs of the front's trials open, by the trials' numbers."""
-        runs = {
-            trial.number: trial.user_attrs.get(ATTRIBUTE, {}).get("run_ids", {}).get(self.name)
-            for trial in front.trials
-        }
-        return {
-            number: f"#/experiments/{store.experiment_id}/runs/{run_id}"
-            for number, run_id in runs.items()
-            if run_id is not None
-        }
+        with self._connection.opened() as store:
+            log_front(store, front, study_key, self.name)
 
     def study_link(self, study_name: str, terms: StudyTerms) -> str | None:  # noqa: ARG002
         """Say how to open the study's view in MLflow's pages; no password is shown."""
-        store = self._own_store()
+        store = self._connection.store()
         return study_link(store.uri, view.page(store.experiment_id, terms.key))
 
     def _end_study(self, study_name: str, terms: StudyTerms) -> None:
-        with self._connected() as store:
+        with self._connection.opened() as store:
             run_id = store.study_run(study_name, terms.key)
             store.end_run(run_id, "FINISHED", ended_at=time.time())
 
     def _open_run(self, trial: TrialRecord, *, may_be_there: bool) -> str:
-        with self._connected() as store:
+        with self._connection.opened() as store:
             if may_be_there:
                 return self._take_up(store, trial)
             run = self._new_run(store, trial)
@@ -308,62 +280,3 @@ class MLflowTracker(Tracker):
         if sent:
             sent.reports = len(trial.reports)
             sent.step = trace[-1].step if trace else sent.step
-
-    @contextlib.contextmanager
-    def _connected(self) -> Iterator[Store]:
-        """Give this process's connection, once the store is known to be there.
-
-        Raises:
-            TrackerError: It is not.
-        """
-        self._check_patience()
-        began_s = time.monotonic()
-        try:
-            store = self._own_store()
-            store.check()
-        except TrackerError as error:
-            now_s = time.monotonic()
-            if now_s - began_s > SLOW_S:
-                self._away = now_s + PATIENCE * (now_s - began_s), error
-            with self._lock:
-                self._store = None
-            raise
-        try:
-            yield store
-        except Exception:
-            # Look everything up again the next time: it may have been set up anew.
-            with self._lock:
-                self._store = None
-            raise
-
-    def _check_patience(self) -> None:
-        """Do not wait again so soon for a store that took long to say nothing.
-
-        Raises:
-            TrackerError: It was away a moment ago, and finding that out took its time.
-        """
-        if self._away is not None and time.monotonic() < self._away[0]:
-            raise self._away[1]
-
-    def _own_store(self) -> Store:
-        with self._lock:
-            forked = self._pid != os.getpid()
-            if forked or self._store is None:
-                uri, current_id = self._place()
-                self._store = Store.connect(
-                    uri, self.experiment, current_id=current_id, forked=forked
-                )
-                self._pid = os.getpid()
-            return self._store
-
-    def _place(self) -> tuple[str, str | None]:
-        """Give the store's URI and the number of MLflow's current experiment there, if any.
-
-        Found once: no change of folder, or of MLflow's current store, moves a study.
-        """
-        if self._store_uri is None:
-            import mlflow
-
-            uri = absolute_uri(self.uri or mlflow.get_tracking_uri())
-            self._store_uri, self._current_id = uri, current_experiment(uri)
-        return self._store_uri, self._current_id

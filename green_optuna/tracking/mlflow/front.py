@@ -1,0 +1,58 @@
+"""A study's front in MLflow: on the study's run, on the trials' runs, and as a saved view."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from green_optuna.terms import ATTRIBUTE
+from green_optuna.tracking import series
+from green_optuna.tracking.mlflow import schema, view
+from green_optuna.tracking.mlflow.marks import mark_front
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from green_optuna.front import ParetoFront
+    from green_optuna.tracking.mlflow.store import Store
+
+
+def log_front(store: Store, front: ParetoFront, study_key: str, tracker_name: str) -> None:
+    """Log a front: files, figures and a note on the study's run, marks on the trials', a view.
+
+    Args:
+        store: Where the runs are.
+        front: The front.
+        study_key: The study's key.
+        tracker_name: Under which name the trials keep their runs.
+    """
+    run_id = store.study_run(front.study_name, study_key)
+    run_ids = _run_ids(store, front, study_key, tracker_name)
+    for path, text in schema.front_artifacts(front).items():
+        store.client.log_text(run_id, text, path)
+    runs_page = f"#/experiments/{store.experiment_id}/runs"
+    note = schema.front_note(
+        front,
+        view=view.page(store.experiment_id, study_key),
+        pages={number: f"{runs_page}/{trial_run_id}" for number, trial_run_id in run_ids.items()},
+    )
+    points = series.study_points(front, at_s=time.time())
+    store.log(run_id, points, tags={"mlflow.note.content": note})
+    mark_front(store, front, study_key, run_ids)
+    view.save(store.client, store.experiment_id, front, study_key)
+
+
+def _run_ids(
+    store: Store, front: ParetoFront, study_key: str, tracker_name: str
+) -> Mapping[int, str]:
+    """Give the runs of the front's trials, by their numbers, as far as they have one.
+
+    A trial that began while the store was away keeps none in Optuna; it may have one by now.
+    """
+    run_ids: dict[int, str] = {}
+    for trial in front.trials:
+        kept = trial.user_attrs.get(ATTRIBUTE, {}).get("run_ids", {})
+        run_id = kept.get(tracker_name) or store.trial_run(study_key, trial.number)
+        if run_id is not None:
+            run_ids[trial.number] = run_id
+    return run_ids
