@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import mlflow
 import pytest
 from mlflow import MlflowClient
-
-from .server import MLflowServer
+from servers import Server, mlflow_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,14 +45,10 @@ def client(mlflow_uri: str) -> MlflowClient:
 
 
 @pytest.fixture
-def server(mlflow_uri: str, tmp_path: Path) -> Iterator[MLflowServer]:
+def server(mlflow_uri: str, tmp_path: Path) -> Iterator[Server]:
     """Give an MLflow server on the test's own store."""
-    one = MLflowServer(mlflow_uri, tmp_path)
-    try:
-        one.start()
+    with mlflow_server(mlflow_uri, tmp_path) as one:
         yield one
-    finally:
-        one.kill()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import optuna
 import pytest
 from mlflow import MlflowClient
+from servers import Server, free_port
 
 import green_optuna as go
 from green_optuna.errors import TrackerError
@@ -21,7 +22,6 @@ from green_optuna.tracking import spool
 from green_optuna.tracking.mlflow.reach import check_database
 
 from .records import GRID, logged, make_record, runs_of, studies_and_trials
-from .server import MLflowServer, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -270,7 +270,7 @@ def test_a_gateway_that_is_slow_to_say_so_is_not_asked_at_each_step(
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="this platform has no process groups")
 def test_a_server_that_dies_between_trials_costs_none(
-    server: MLflowServer,
+    server: Server,
     client: MlflowClient,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -309,7 +309,7 @@ def test_a_server_that_dies_between_trials_costs_none(
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="this platform has no process groups")
-def test_a_study_on_a_server_is_as_on_a_file(server: MLflowServer, client: MlflowClient) -> None:
+def test_a_study_on_a_server_is_as_on_a_file(server: Server, client: MlflowClient) -> None:
     """Runs, artifacts and the front come through it."""
     tracker, memory = go.MLflowTracker(server.uri), go.MemoryTracker()
     study = run(memory, n_trials=2)

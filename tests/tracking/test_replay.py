@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-    from .server import MLflowServer
+    from servers import Server
 
 
 @dataclass(eq=False)
@@ -331,7 +330,7 @@ def test_a_study_whose_run_is_deleted_by_hand_goes_on_below_another(
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="this platform has no process groups")
 def test_a_server_that_is_killed_amid_a_trial_and_started_again_has_it_all(
-    server: MLflowServer, client: MlflowClient, caplog: pytest.LogCaptureFixture
+    server: Server, client: MlflowClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each trial is there once and whole, and so is the front; the user was told once."""
     tracker = go.MLflowTracker(server.uri, flush_interval_s=0.05)
