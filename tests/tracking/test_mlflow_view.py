@@ -111,8 +111,9 @@ def test_the_view_shows_the_trials_of_one_study_with_its_columns_and_charts() ->
     ]
     assert set(state["columnWidths"]) == set(state["columnOrder"]) > set(state["selectedColumns"])
     charts = {chart["uuid"]: chart for chart in state["compareRunCharts"]}
-    assert charts["SCATTER"]["xaxis"]["key"] == "objective/co2e_kg"
-    assert charts["SCATTER"]["yaxis"]["key"] == "objective/quality_loss"
+    for cost in ("co2e_kg", "n_params"):
+        assert charts[f"SCATTER {cost}"]["xaxis"]["key"] == f"objective/{cost}"
+        assert charts[f"SCATTER {cost}"]["yaxis"]["key"] == "objective/quality_loss"
     assert charts["PARALLEL"]["selectedParams"] == ["x"]
     assert {"energy/cpu_w", "energy/cumulative_kwh", "report/quality"} < set(charts)
     assert "energy/gpu_w" not in charts, "no trial used one"
@@ -123,14 +124,15 @@ def test_the_view_shows_the_trials_of_one_study_with_its_columns_and_charts() ->
 @pytest.mark.parametrize(
     ("objectives", "axes"),
     [
-        (("quality_loss", "n_params"), ("objective/quality_loss", "objective/n_params")),
+        (("n_params", "quality_loss"), ("objective/n_params", "objective/quality_loss")),
+        (("energy_kwh", "co2e_kg"), ("objective/co2e_kg", "objective/energy_kwh")),
         (("co2e_kg",), None),
     ],
 )
 def test_the_view_fits_other_objectives(
     objectives: tuple[str, ...], axes: tuple[str, str] | None
 ) -> None:
-    """Where quality and CO2e are not both there, the first two are drawn, and of one nothing."""
+    """The quality goes up, else the first of them, and one alone is against nothing."""
     study = make_study(objectives)
     add_trial(study, [0.1, 0.2][: len(objectives)])
     state = saved(view.tag_value(go.pareto_front(study), TERMS.key, at_s=0.0))["state"]
@@ -340,6 +342,7 @@ OPEN = "then open http://127.0.0.1:5000/#/p"
             "/home/me/mlruns",
             f"mlflow ui --backend-store-uri /home/me/mlruns, {OPEN}",
         ),
+        ("sqlite:///:memory:", None),
         ("databricks", None),
         ("databricks://profile", None),
     ],

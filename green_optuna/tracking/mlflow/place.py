@@ -53,8 +53,8 @@ def study_link(uri: str, page: str) -> str | None:
         page: What follows the address of MLflow's pages.
 
     Returns:
-        An address, or the command that serves one first; None where we know of none, as of a
-        hosted service with pages of its own.
+        An address, or the command that serves one first; None where there is none that we know
+        of: for a store in memory, or a hosted service with pages of its own.
     """
     scheme = scheme_of(uri)
     if scheme in ("http", "https"):
@@ -62,7 +62,8 @@ def study_link(uri: str, page: str) -> str | None:
         address = re.sub(r"^(https?://)[^/?#]*@", r"\1", shown_url(uri), flags=re.IGNORECASE)
         return f"{address.rstrip('/')}/{page}"
     is_path = not scheme and not uri.startswith("databricks")
-    if not is_path and scheme not in ("file", "sqlite", *DATABASE_PORTS):
+    served = is_path or scheme in ("file", "sqlite", *DATABASE_PORTS)
+    if not served or ":memory:" in uri:
         return None
     command = f"mlflow ui --backend-store-uri {shlex.quote(shown_url(uri))}"
     return f"{command}, then open http://127.0.0.1:5000/{page}"

@@ -42,10 +42,11 @@ _FIRST_COLUMNS = {"attributes.`Run Name`": 130, "runDateAndNestInfo": 140, "dura
 
 # The sections of charts, each with the number of charts side by side. A chart's title is the key
 # of its metric, which ends in its unit; what the steps are is said here.
-_STUDY = "Quality against CO2e, and what made the difference"
-_TRACE = "Energy over seconds (power in W, energy in kWh, CO2e in kg)"
+_SCATTERS = "Quality against cost"
+_PARALLEL = "Hyperparameters and objectives"
+_TRACES = "Energy over seconds (W, kWh, kg CO2e)"
 _REPORTS = "Reports over steps"
-_SHOWN = {_STUDY: 2, _TRACE: 3, _REPORTS: 3}
+_SHOWN = {_SCATTERS: 2, _PARALLEL: 1, _TRACES: 3, _REPORTS: 3}
 
 # The other charts that MLflow draws, one for each metric, are a click away.
 _FOLDED = ("cost", "energy", "objective", "Model metrics", "System metrics")
@@ -217,18 +218,18 @@ def _sections() -> list[dict[str, Any]]:
 def _charts(front: ParetoFront, params: Sequence[str]) -> Iterable[dict[str, Any]]:
     """Give the charts: the study's own, then the traces, and the reports."""
     objectives = front.objectives
-    if len(objectives) > 1:
-        # As in the front's own plot, what is to be cheap goes to the right.
-        shown = ("co2e_kg", "quality_loss")
-        x, y = shown if set(shown) <= set(objectives) else objectives[:2]
-        yield {
-            **_chart("SCATTER", _STUDY),
-            "xaxis": {"key": f"objective/{x}", "type": "METRIC"},
-            "yaxis": {"key": f"objective/{y}", "type": "METRIC"},
-            "runsCountToCompare": 100,
-        }
+    # The first objective is the quality's loss, unless somebody ordered them otherwise.
+    y = "quality_loss" if "quality_loss" in objectives else objectives[0]
+    for x in objectives:
+        if x != y:
+            yield {
+                **_chart("SCATTER", _SCATTERS, uuid=f"SCATTER {x}"),
+                "xaxis": {"key": f"objective/{x}", "type": "METRIC"},
+                "yaxis": {"key": f"objective/{y}", "type": "METRIC"},
+                "runsCountToCompare": 100,
+            }
     yield {
-        **_chart("PARALLEL", _STUDY),
+        **_chart("PARALLEL", _PARALLEL),
         "selectedParams": list(params),
         # The last one gives the lines their colours: that of the quality says most.
         "selectedMetrics": [f"objective/{name}" for name in reversed(objectives)],
@@ -238,7 +239,7 @@ def _charts(front: ParetoFront, params: Sequence[str]) -> Iterable[dict[str, Any
     any_gpu = any(one.energy.gpu_kwh > 0 for one in costs if one is not None)
     for key in _TRACE_KEYS:
         if key != "energy/gpu_w" or any_gpu:
-            yield _line_chart(_TRACE, key)
+            yield _line_chart(_TRACES, key)
     for key in _REPORT_KEYS:
         yield _line_chart(_REPORTS, key)
 
