@@ -54,6 +54,7 @@ from green_optuna.tracking import (
     Point,
     Tracker,
     log_front,
+    resend,
     trial_points,
 )
 from green_optuna.trial import GreenTrial
@@ -121,5 +122,6 @@ __all__ = [
     "log_front",
     "measure",
     "pareto_front",
+    "resend",
     "trial_points",
 ]

@@ -9,11 +9,13 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING, Self
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Literal, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 # A server that imports all of MLflow on a busy machine.
@@ -109,3 +111,79 @@ def mlflow_server(backend_uri: str, folder: Path) -> Server:
     command += ["--backend-store-uri", backend_uri]
     command += ["--artifacts-destination", str(folder / "artifacts")]
     return Server(command, folder, health="/health")
+
+
+Fate = Literal["pass", "refuse", "swallow"]
+"""What becomes of a request: it goes through; is answered 503; or goes through, and its answer is
+lost."""
+
+
+class Proxy:
+    """What stands between a client and a server, and breaks some of what goes through.
+
+    Attributes:
+        uri: Its address.
+        asked: What it was asked, each as method and path.
+        fate_of: Tells what becomes of a request, from method and path.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.asked: list[tuple[str, str]] = []
+        self.fate_of: Callable[[str, str], Fate] = lambda method, path: "pass"  # noqa: ARG005
+
+
+@contextlib.contextmanager
+def proxy_of(target: str) -> Iterator[Proxy]:
+    """Run a proxy while a block does.
+
+    Args:
+        target: The server's address.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def pass_on(self) -> None:
+            path = self.path.partition("?")[0]
+            proxy.asked.append((self.command, path))
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            fate = proxy.fate_of(self.command, path)
+            if fate == "refuse":
+                self.answer(503, b"")
+                return
+            request = urllib.request.Request(
+                f"{target}{self.path}", data=body or None, method=self.command
+            )
+            request.add_header("Content-Type", self.headers.get("Content-Type", ""))
+            try:
+                with urllib.request.urlopen(request) as answer:
+                    status, content = answer.status, answer.read()
+            except urllib.error.HTTPError as error:
+                status, content = error.code, error.read()
+            if fate == "swallow":
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            self.answer(status, content)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on  # noqa: N815
+
+        def answer(self, status: int, content: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    proxy = Proxy(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -478,13 +478,20 @@ def test_the_next_worker_tells_its_trackers(left: Left) -> None:
 def test_sync_folds_in_what_was_left_behind(
     left: Left, sqlite_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without starting a trial; it says which trials, and the second time that there are none."""
+    """Without starting a trial; it says which trials. Their runs wait for a worker's tracker."""
     left.leave(left.study.ask().number)
     assert main(["sync", "s", "--storage", sqlite_url]) == 0
     said = capsys.readouterr().err
     assert "killed, now counted: 1." in said
     assert "run of trial 1 in 'memory' is left as it is" in said
     assert left.study.trials[1].state == TrialState.FAIL
+    assert main(["sync", "--storage", sqlite_url]) == 0
+    said = capsys.readouterr().err
+    assert "killed" not in said
+    assert "Study 's': 1 record kept for 'memory'" in said
+    tracker = go.MemoryTracker()
+    left.study.optimize(decorated(tracker), n_trials=1)
+    assert [(one.number, one.state) for one in tracker.finished] == [(2, "complete"), (1, "killed")]
     assert main(["sync", "--storage", sqlite_url]) == 0
     assert "No trial of study 's' was left behind here." in capsys.readouterr().err
 

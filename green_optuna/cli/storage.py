@@ -102,9 +102,9 @@ def all_studies(url: str | None) -> list[optuna.Study]:
         StudyError: The storage cannot be reached.
     """
     if url is None:
-        if not _exists(DEFAULT_STORAGE):
-            return []
         url = DEFAULT_STORAGE
+        if not _exists(url) or not _tried(url, lambda: _has_studies(DEFAULT_STORAGE)):
+            return []
     storage = open_storage(url, must_exist=True)
     names = optuna.study.get_all_study_names(storage)
     return [load_study(name, storage=storage) for name in names]

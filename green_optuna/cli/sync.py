@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from green_optuna.cli import render
@@ -98,11 +100,24 @@ class _Telling:
     def __call__(self, trial: TrialRecord) -> None:
         for name in trial.run_ids:
             if name != self._tracker.name:
-                render.say(f"The run of trial {trial.number} in {name!r} is left as it is.")
-        if self._tracker.name in trial.run_ids:
-            if self._log is None:
-                self._log = StudyLog(self._study, self._terms, [self._tracker])
-            self._log.finish(trial)
+                self._leave(name, trial)
+            elif self._log is None and not self._may_be_here():
+                self._leave(name, trial)
+                render.say("Its MLflow is not here: pass --mlflow-uri to end its run there.")
+            else:
+                if self._log is None:
+                    self._log = StudyLog(self._study, self._terms, [self._tracker])
+                self._log.finish(trial)
+
+    def _leave(self, name: str, trial: TrialRecord) -> None:
+        """Keep it for the study's next worker, which has the tracker at hand."""
+        spool.keep(name, trial)
+        render.say(f"The run of trial {trial.number} in {name!r} is left as it is for now.")
+
+    def _may_be_here(self) -> bool:
+        """Tell whether there is a store to look into, rather than one to be made."""
+        named = self._tracker.uri or os.environ.get("MLFLOW_TRACKING_URI")
+        return bool(named) or Path("mlflow.db").exists()
 
     def end(self) -> None:
         """Pass on the front, which says what the study has spent."""
@@ -136,8 +151,7 @@ class _Sending:
             self.spool.tidy()
             return
         self.found = True
-        kind = "Study" if entries[0].kind == "trial" else "Measurement"
-        whose = f"{kind} {entries[0].study_name!r}"
+        whose = entries[0].subject
         done = spool.replay(self.spool, self._make, wait=True)
         for name, n_records in done.sent.items():
             render.say(f"{whose}: {_records(n_records)} sent to {name!r}.")
@@ -151,11 +165,14 @@ class _Sending:
         if error is None:
             render.say(
                 f"{whose}: {_records(n_records)} kept for {name!r}, a tracker of your own: the "
-                "next trial with it sends them."
+                "study's next trial with it sends them, or green_optuna.resend([your_tracker])."
             )
             return
         self.failed = True
-        render.say(f"{whose}: {_records(n_records)} not taken by {name!r}: {_shown(error)}")
+        render.say(
+            f"{whose}: {_records(n_records)} not taken by {name!r}: {self._shown(error)} They are "
+            f"kept in {self.spool.path}."
+        )
 
     def _pass_on_front(self, tracker: Tracker, study: optuna.Study, terms: StudyTerms) -> None:
         try:
@@ -164,12 +181,14 @@ class _Sending:
         except Exception as error:
             # The records are there; whatever it is, it is said.
             self.failed = True
-            render.say(f"The front was not passed on to {tracker.name!r}: {_shown(error)}")
+            render.say(f"The front was not passed on to {tracker.name!r}: {self._shown(error)}")
+
+    def _shown(self, error: Exception) -> str:
+        """Give what an error says, without the secrets of the trackers here."""
+        secrets = [secret for tracker in self._make.made for secret in tracker.secrets]
+        said = " ".join(shown_text(str(error) or type(error).__name__, secrets).split())
+        return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
 def _records(n_records: int) -> str:
     return "1 record" if n_records == 1 else f"{n_records} records"
-
-
-def _shown(error: Exception) -> str:
-    return " ".join(shown_text(str(error) or type(error).__name__).split())

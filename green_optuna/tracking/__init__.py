@@ -3,6 +3,7 @@
 from green_optuna.tracking.memory import MemoryTracker
 from green_optuna.tracking.mlflow import MLflowTracker
 from green_optuna.tracking.series import Point, trial_points
+from green_optuna.tracking.spool import resend
 from green_optuna.tracking.study_log import StudyLog, log_front
 from green_optuna.tracking.tracker import Tracker
 
@@ -13,5 +14,6 @@ __all__ = [
     "StudyLog",
     "Tracker",
     "log_front",
+    "resend",
     "trial_points",
 ]

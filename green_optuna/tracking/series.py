@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 TRACE_FILE = "energy/trace.csv"
 
+# Of the points of one step, those that come last.
+LAST_OF_TRACE = "energy/cumulative_co2e_kg"
+LAST_OF_REPORT = "report/co2e_kg"
+
 # Of characters that a key may have.
 SHORTENED = "...shortened"
 
@@ -146,7 +150,7 @@ def trace_points(trial: TrialRecord, *, after: int) -> list[Point]:
             series[f"energy/{name}_w"] = joules / np.add.reduceat(spans_s, begins)
     energy_kwh = trace.energy_kwh[ends]
     series["energy/cumulative_kwh"] = energy_kwh
-    series["energy/cumulative_co2e_kg"] = energy_kwh * measurement.grid.co2e_kg(1.0)
+    series[LAST_OF_TRACE] = energy_kwh * measurement.grid.co2e_kg(1.0)
     last = len(ends) - 1 if trial.state == "running" else len(ends)
     first = int(np.searchsorted(steps[ends], after, side="right"))
     return [
@@ -165,7 +169,7 @@ def report_points(trial: TrialRecord, *, since: int) -> Iterator[Point]:
         if not math.isnan(report.quality):
             yield Point("report/quality", report.quality, at_ms, report.step)
         yield Point("report/energy_kwh", report.energy_kwh, at_ms, report.step)
-        yield Point("report/co2e_kg", co2e_kg, at_ms, report.step)
+        yield Point(LAST_OF_REPORT, co2e_kg, at_ms, report.step)
 
 
 def trace_csv(measurement: Measurement) -> str:

@@ -40,8 +40,9 @@ class Tracker(Protocol):
                           user's function, in the same thread
     :meth:`log_progress`  the record so far (parameters, reports, trace), every
                           ``flush_interval_s`` while the function runs
-    :meth:`finish_trial`  the whole record, once for each trial, whether it completed, was
-                          pruned, failed, or was killed in a process that is gone
+    :meth:`finish_trial`  the whole record, whether the trial completed, was pruned, failed, or
+                          was killed in a process that is gone; later, if it raised, and perhaps
+                          again, if the process was killed while it was called
     :meth:`log_front`     the Pareto front, after a trial that changed it, at most every 30 s,
                           and as the process ends
     :meth:`end_study`     the study's name and terms, as the process ends

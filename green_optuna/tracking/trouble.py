@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.errors import OptionError
@@ -12,13 +13,17 @@ from green_optuna.tracking import spool
 from green_optuna.urls import hide_secrets, shown_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from green_optuna.record import TrialRecord
     from green_optuna.terms import StudyTerms
     from green_optuna.tracking.tracker import Tracker
 
 _logger = logging.getLogger("green_optuna")
+
+
+# How often a process looks whether others have left records for a tracker that is there.
+LOOK_EVERY_S = 30.0
 
 
 class Trouble:
@@ -32,7 +37,10 @@ class Trouble:
         self._terms = terms
         self._lock = threading.Lock()
         self._told: set[str] = set()
-        self._refused: set[str] = set()
+        # What a tracker refuses is not offered to it after each trial (sync does, and says why),
+        # nor what it has taken, though the disk was too full to note it.
+        self._settled: set[str] = set()
+        self._look_at_s: dict[str, float] = {}
 
     @contextlib.contextmanager
     def tolerated(self, tracker: Tracker) -> Iterator[None]:
@@ -51,6 +59,7 @@ class Trouble:
             error: What it raised.
         """
         self._tell_once(tracker, error)
+        self._look_at_s[tracker.name] = 0.0
         try:
             spool.keep(tracker.name, trial, secrets=_secrets(tracker), recipe=_recipe(tracker))
         except Exception as lost:
@@ -64,30 +73,31 @@ class Trouble:
 
     def send_again(self, trackers: Sequence[Tracker], *, patience_s: float) -> None:
         """Send the study's records that wait to these trackers, as long as patience lasts."""
-        if not trackers:
+        now_s = time.monotonic()
+        by_name = {one.name: one for one in trackers if self._look_at_s.get(one.name, 0.0) <= now_s}
+        if not by_name:
             return
-        by_name = {tracker.name: tracker for tracker in trackers}
         try:
             waiting = spool.Spool(spool.path(self._terms))
-            if not waiting.path.exists():
-                return
-            done = spool.replay(
-                waiting,
-                lambda entry: by_name.get(entry.tracker),
-                patience_s=patience_s,
-                without=self._refused,
-            )
+            done = spool.Replayed()
+            if waiting.path.exists():
+                done = spool.replay(
+                    waiting, _Chosen(by_name), patience_s=patience_s, without=self._settled
+                )
         except Exception as error:
-            # They are on disk still, and the next trial tries again.
+            # They are on disk still, and a later trial tries again.
             self._warn_once("", "Records that wait were not sent: %s", shown_text(repr(error)))
-            return
-        # What a tracker refuses is not offered to it after each trial; sync does, and says why.
-        self._refused |= done.refused
+            done = spool.Replayed()
+        self._settled |= done.refused | done.taken
+        # Other processes may leave some, too; to look takes time where there are many.
+        later_s = 0.0 if done.late else now_s + LOOK_EVERY_S
+        self._look_at_s.update(dict.fromkeys(by_name, later_s))
         for name, n_records in done.sent.items():
             _logger.info("%r took %d records that it could not take before.", name, n_records)
 
     def _tell_once(self, tracker: Tracker, error: Exception) -> None:
-        said = f"{tracker!r} failed and will not be mentioned again ({type(error).__name__})"
+        kind = type(error).__name__
+        said = f"{_named(tracker)} failed and will not be mentioned again ({kind})"
         self._warn_once(
             tracker.name,
             "%s: %s The work goes on. %s",
@@ -115,6 +125,23 @@ class Trouble:
         )
 
 
+class _Chosen:
+    """Gives the tracker of a record: of its name, and of its place where that is known."""
+
+    def __init__(self, by_name: Mapping[str, Tracker]) -> None:
+        self._by_name = by_name
+        self._recipes = {name: _recipe(tracker) for name, tracker in by_name.items()}
+
+    def __call__(self, entry: spool.Entry) -> Tracker | None:
+        tracker = self._by_name.get(entry.tracker)
+        ours = self._recipes.get(entry.tracker)
+        if tracker is None or ours is None:
+            return tracker
+        theirs = entry.recipe
+        # Another worker may log to another store under the same name.
+        return tracker if theirs is None or theirs == ours else None
+
+
 def without_secrets_of(tracker: Tracker, text: str) -> str:
     """Give a text, such as a link, without the tracker's secrets, and else as it is."""
     return hide_secrets(text, _secrets(tracker))
@@ -138,6 +165,14 @@ def _recipe(tracker: Tracker) -> dict[str, Any] | None:
         said = shown_of(tracker, repr(error))
         _logger.info("What the tracker %r is made from cannot be told: %s", tracker.name, said)
         return None
+
+
+def _named(tracker: Tracker) -> str:
+    try:
+        return repr(tracker)
+    except Exception:
+        # The user's own __repr__ may fail as well.
+        return f"<{type(tracker).__name__}>"
 
 
 def _sentence(said: str) -> str:

@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING
 
 import optuna
 import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
+from servers import proxy_of
 
 import green_optuna as go
 from green_optuna.errors import TrackerError
-from green_optuna.tracking import StudyLog, spool
+from green_optuna.tracking import StudyLog, series, spool
+from green_optuna.tracking.mlflow import schema
 
 from .records import (
     GRID,
@@ -34,9 +38,8 @@ from .records import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mlflow import MlflowClient
     from mlflow.entities import Run
-    from servers import Server
+    from servers import Fate, Server
 
 
 @dataclass(eq=False)
@@ -386,3 +389,141 @@ def test_a_trial_that_began_while_mlflow_was_away_is_marked_on_the_front(
     for number in go.pareto_front(study).numbers:
         assert trials[number].data.tags["green_optuna.on_front"] == "true"
         assert trials[number].info.run_id in parent.data.tags["mlflow.note.content"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="this platform has no process groups")
+def test_a_request_that_breaks_is_made_up_for_and_not_waited_for(
+    server: Server, client: MlflowClient
+) -> None:
+    """The answer to a new run is lost; the files are refused: each trial is there once, whole."""
+    with proxy_of(server.uri) as proxy:
+        broken: set[str] = set()
+
+        def fate_of(method: str, path: str) -> Fate:
+            if path.endswith("/runs/create") and "create" in broken:
+                broken.remove("create")
+                return "swallow"
+            return "refuse" if method == "PUT" and "files" in broken else "pass"
+
+        proxy.fate_of = fate_of
+
+        def break_something(number: int) -> None:
+            broken.clear()
+            # What breaks at 1 and 2 hits the start of the next trial, and its files.
+            if number == 1:
+                broken.add("create")
+            if number == 2:
+                broken.add("files")
+
+        run(go.MLflowTracker(proxy.uri), break_something, n_trials=5)
+        refused = [one for one in proxy.asked if one[0] == "PUT" and "trace.csv" in one[1]]
+    parents, trials = studies_and_trials(client)
+    assert (len(parents), sorted(trials)) == (1, [0, 1, 2, 3, 4])
+    assert {trial.info.status for trial in trials.values()} == {"FINISHED"}
+    for trial in trials.values():
+        assert len(history(client, trial, "quality")) == 1
+        assert MlflowClient(server.uri).list_artifacts(trial.info.run_id, "energy")
+    assert len(refused) == 6, "the file that was refused was sent once more, later"
+    assert spool.Spool.all() == []
+
+
+def test_two_trackers_of_one_store_keep_their_runs_apart(
+    client: MlflowClient, mlflow_uri: str
+) -> None:
+    """Also where one of them could not open its run at the start."""
+    first, second = go.MLflowTracker(mlflow_uri), go.MLflowTracker(mlflow_uri, name="team")
+    run_ids = {"mlflow": first.start_trial(a_trial(state="running", measurement=None))}
+    second.finish_trial(a_trial(run_ids=run_ids))
+    first.finish_trial(a_trial(run_ids=run_ids))
+    trials = [run for run in runs_of(client) if run.data.tags["green_optuna.role"] == "trial"]
+    assert {run.data.tags["green_optuna.tracker"] for run in trials} == {"mlflow", "team"}
+    assert [run.info.status for run in trials] == ["FINISHED"] * 2
+
+
+def test_a_run_that_a_slow_server_made_besides_is_deleted(
+    client: MlflowClient, mlflow_uri: str
+) -> None:
+    """It was not there yet when the trial's run was looked for."""
+    tracker = go.MLflowTracker(mlflow_uri)
+    tracker.finish_trial(a_trial())
+    (kept,) = studies_and_trials(client)[1].values()
+    client.create_run(kept.info.experiment_id, tags=schema.start_tags(a_trial(), "mlflow"))
+    go.MLflowTracker(mlflow_uri).finish_trial(a_trial())
+    (left,) = studies_and_trials(client)[1].values()
+    assert left.info.run_id == kept.info.run_id
+
+
+def test_a_cut_request_leaves_no_gap(client: MlflowClient, mlflow_uri: str) -> None:
+    """MLflow takes a thousand points at a time: of one second, some may have got through."""
+    t_s = [float(second) for second in range(1, 301)]
+    whole = a_trial(measurement=make_measurement(t_s, cpu_w=t_s))
+    tracker = go.MLflowTracker(mlflow_uri)
+    run_id = tracker.start_trial(a_trial(state="running", measurement=None))
+    points = [
+        Metric(point.key, point.value, point.timestamp_ms, point.step)
+        for point in series.trace_points(whole, after=-1)
+    ]
+    keys = {point.key for point in points}
+    client.log_batch(run_id, metrics=points[:-2])
+    go.MLflowTracker(mlflow_uri).finish_trial(replace(whole, run_ids={"mlflow": run_id}))
+    (trial,) = studies_and_trials(client)[1].values()
+    assert {key: len(history(client, trial, key)) for key in keys} == dict.fromkeys(keys, 300)
+
+
+def test_reports_in_any_order_are_all_told(client: MlflowClient, mlflow_uri: str) -> None:
+    """One of a later step may have got through before those of earlier ones were made."""
+    steps = (100, 10, 20, 30)
+    reports = tuple(go.Report(step, 0.5, energy_kwh=1e-9, t_s=0.1 * step) for step in steps)
+    theirs = go.MLflowTracker(mlflow_uri)
+    running = a_trial(state="running", measurement=None, objectives={}, reports=())
+    run_ids = {"mlflow": theirs.start_trial(running)}
+    theirs.log_progress(replace(running, run_ids=run_ids, reports=reports[:1]))
+    go.MLflowTracker(mlflow_uri).finish_trial(a_trial(run_ids=run_ids, reports=reports))
+    (trial,) = studies_and_trials(client)[1].values()
+    assert [point.step for point in history(client, trial, "report/quality")] == [10, 20, 30, 100]
+
+
+def test_parameters_are_not_doubled_by_the_way_they_are_kept(
+    client: MlflowClient, mlflow_uri: str
+) -> None:
+    """A password is masked on disk, and was not in MLflow: the value that is there stays."""
+    url = "postgresql://u:hunter2@db/x"
+    tracker = go.MLflowTracker(mlflow_uri)
+    tracker.finish_trial(a_trial(params={"db": url, "layers": (64, 64)}))
+    spool.keep("mlflow", a_trial(params={"db": url, "layers": (64, 64)}))
+    spool.replay(spool.Spool(spool.path(TERMS)), lambda _: go.MLflowTracker(mlflow_uri))
+    (trial,) = studies_and_trials(client)[1].values()
+    assert trial.data.params == {"db": url, "layers": "(64, 64)"}
+
+
+def test_records_of_another_store_wait_for_it(mlflow_uri: str) -> None:
+    """Two workers of one study may log to two stores, under one name."""
+    elsewhere, here = go.MLflowTracker("http://127.0.0.1:9"), go.MLflowTracker(mlflow_uri)
+    spool.keep("mlflow", a_trial(number=1), recipe=spool.recipe_of(elsewhere))
+    spool.keep("mlflow", a_trial(number=2), recipe=spool.recipe_of(here))
+    StudyLog(go.create_study("s"), TERMS, [here]).finish(a_trial(number=3))
+    assert left(spool.Spool(spool.path(TERMS))) == [1]
+
+
+def test_any_number_of_refused_records_holds_up_no_other_in_the_end() -> None:
+    """A trial does not wait for all of them; without that haste, each is offered."""
+    waiting = keep(*range(6))
+    tracker = Away(refuses={0, 1, 2, 3})
+    spool.replay(waiting, lambda _: tracker, patience_s=60.0)
+    assert tracker.taken == []
+    spool.replay(waiting, lambda _: tracker)
+    assert tracker.taken == [4, 5]
+
+
+def test_resend_sends_to_trackers_of_ones_own() -> None:
+    """Of all studies; what one raises is raised once all that could be sent has been."""
+    keep(1, 2)
+    spool.keep("memory", make_record(number=3, terms=replace(TERMS, key="other")))
+    tracker = Away(refuses={1})
+    with pytest.raises(ValueError, match="no such trial"):
+        go.resend([tracker])
+    assert tracker.taken == [2, 3]
+    tracker.refuses.clear()
+    assert go.resend([tracker]) == 1
+    assert go.resend([tracker]) == 0

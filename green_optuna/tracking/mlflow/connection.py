@@ -40,7 +40,7 @@ class Connection:
         self._uri: str | None = None
         self._store: Store | None = None
         self._pid = os.getpid()
-        self._away: tuple[float, TrackerError] | None = None
+        self._away: tuple[float, str] | None = None
 
     def place(self) -> tuple[str, str | None]:
         """Give the store's URI, and the number of MLflow's current experiment there, if any.
@@ -65,10 +65,13 @@ class Connection:
         with self._lock:
             forked = self._pid != os.getpid()
             if forked or self._store is None:
+                # Others may have waited for the one who found out that it is away.
+                self._check_patience()
                 uri, current_id = self.place()
-                self._store = Store.connect(
-                    uri, self._experiment, current_id=current_id, forked=forked
-                )
+                with self._patient():
+                    self._store = Store.connect(
+                        uri, self._experiment, current_id=current_id, forked=forked
+                    )
                 self._pid = os.getpid()
             return self._store
 
@@ -77,27 +80,37 @@ class Connection:
         """Give the store, once it is known to be there.
 
         Raises:
-            TrackerError: It is not.
+            TrackerError: It is not, or is away by now.
         """
+        self._check_patience()
         try:
-            yield self._checked()
+            store = self.store()
+            with self._patient():
+                store.check()
+                yield store
         except Exception:
             # Look everything up again the next time: it may have been set up anew.
             with self._lock:
                 self._store = None
             raise
 
-    def _checked(self) -> Store:
+    def _check_patience(self) -> None:
+        """Do not wait again so soon for a store that took long to say nothing.
+
+        Raises:
+            TrackerError: It was away a moment ago, and finding that out took its time.
+        """
+        if self._away is not None and time.monotonic() < self._away[0]:
+            raise TrackerError(self._away[1])
+
+    @contextlib.contextmanager
+    def _patient(self) -> Iterator[None]:
+        """Remember how long it took to find out that the store is away."""
         began_s = time.monotonic()
-        if self._away is not None and began_s < self._away[0]:
-            # It was away a moment ago, and finding that out took its time.
-            raise self._away[1]
         try:
-            store = self.store()
-            store.check()
+            yield
         except TrackerError as error:
             now_s = time.monotonic()
             if now_s - began_s > SLOW_S:
-                self._away = now_s + PATIENCE * (now_s - began_s), error
+                self._away = now_s + PATIENCE * (now_s - began_s), str(error)
             raise
-        return store

@@ -52,7 +52,8 @@ def _run_ids(
     run_ids: dict[int, str] = {}
     for trial in front.trials:
         kept = trial.user_attrs.get(ATTRIBUTE, {}).get("run_ids", {})
-        run_id = kept.get(tracker_name) or store.trial_run(study_key, trial.number)
+        tags = schema.trial_tags(study_key, "trial", trial.number, tracker_name)
+        run_id = kept.get(tracker_name) or store.find_by(tags)
         if run_id is not None:
             run_ids[trial.number] = run_id
     return run_ids

@@ -23,16 +23,22 @@ _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 
 def absolute_uri(uri: str) -> str:
-    """Give a tracking URI that means the same file from any folder.
+    """Give a tracking URI that means the same file or folder from any folder.
 
     Args:
-        uri: A tracking URI; only one of a relative SQLite file is changed.
+        uri: A tracking URI; only one of a relative SQLite file, or a relative folder, is changed.
     """
-    scheme, slashes, rest = uri.partition(":///")
-    path, mark, query = rest.partition("?")
-    if scheme_of(uri) != "sqlite" or not path or path.startswith((":memory:", "file:")):
-        return uri
-    return f"{scheme}{slashes}{Path(path).absolute()}{mark}{query}"
+    if scheme_of(uri) == "sqlite":
+        scheme, slashes, rest = uri.partition(":///")
+        path, mark, query = rest.partition("?")
+        if not path or path.startswith((":memory:", "file:")):
+            return uri
+        return f"{scheme}{slashes}{Path(path).absolute()}{mark}{query}"
+    folder = uri.removeprefix("file:")
+    is_folder = "://" not in uri and not folder.startswith("/")
+    if is_folder and folder and uri.partition(":")[0] not in ("databricks", "databricks-uc", "uc"):
+        return str(Path(folder).absolute())
+    return uri
 
 
 def is_server(uri: str) -> bool:

@@ -49,10 +49,10 @@ def check_server(uri: str, host_creds: Callable[[], Any]) -> None:
             raise_on_status=False,
         )
     except MlflowException as error:
-        raise _away("server", uri, error) from error
+        raise away("server", uri, error) from error
     # Not every server has this address, but those that answer at all are there.
     if answer.status_code >= 500:
-        raise _away("server", uri, f"HTTP status {answer.status_code}")
+        raise away("server", uri, f"HTTP status {answer.status_code}")
 
 
 def check_database(uri: str) -> None:
@@ -82,7 +82,7 @@ def check_database(uri: str) -> None:
             address = (url.host, url.port or DATABASE_PORTS[dialect])
             socket.create_connection(address, timeout=CONNECT_TIMEOUT_S).close()
         except OSError as error:
-            raise _away("database", uri, error) from error
+            raise away("database", uri, error) from error
 
 
 def _check_file(uri: str, path: Path) -> None:
@@ -100,7 +100,8 @@ def _check_file(uri: str, path: Path) -> None:
             ) from error
 
 
-def _away(what: str, uri: str, reason: object) -> TrackerError:
+def away(what: str, uri: str, reason: object) -> TrackerError:
+    """Give the error that says that a store does not answer, without its password."""
     return TrackerError(
         f"The MLflow {what} at {shown_url(uri)} does not answer "
         f"({shown_text(str(reason), secrets_of(uri))}). Start it, or pass MLflowTracker(uri=...) "

@@ -1,16 +1,19 @@
 """MLflow's client for a server, whose patience is a trial's and not a script's.
 
-Where a request fails amid a restart, MLflow asks again for two minutes, and a trial would wait
-for it. Here it asks once more, and what it could not send is sent again later.
+Where a request fails amid a restart, MLflow asks again for minutes, and a trial would wait for it.
+Here it asks once more, and what it could not send is sent again later.
 """
 
 from __future__ import annotations
 
 import json
+import mimetypes
+import posixpath
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from green_optuna.tracking.mlflow.reach import CONNECT_TIMEOUT_S
+from green_optuna.tracking.mlflow.reach import CONNECT_TIMEOUT_S, away
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -22,7 +25,7 @@ RETRIES = 1
 
 
 def impatient_client(uri: str) -> MlflowClient:
-    """Give a client of an MLflow server that gives up soon.
+    """Give a client of an MLflow server that gives up soon, with a TrackerError.
 
     Args:
         uri: The server's address.
@@ -34,18 +37,57 @@ def impatient_client(uri: str) -> MlflowClient:
     return client
 
 
+def _asked(
+    uri: str,
+    host_creds: Any,  # noqa: ANN401 - MLflow's classes have no types
+    endpoint: str,
+    method: str,
+    *,
+    retries: int,
+    **content: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
+    """Give a server's answer, whatever it is.
+
+    Raises:
+        TrackerError: There is none, or a gateway says that the server is away.
+    """
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.rest_utils import http_request
+
+    try:
+        return http_request(  # type: ignore[no-untyped-call]
+            host_creds,
+            endpoint,
+            method,
+            max_retries=retries,
+            backoff_factor=1,
+            # It may say that it is to be asked again in an hour.
+            respect_retry_after_header=False,
+            timeout=(CONNECT_TIMEOUT_S, REQUEST_TIMEOUT_S),
+            **content,
+        )
+    except MlflowException as error:
+        raise away("server", uri, error) from error
+
+
 @cache
 def _tracking_client_class() -> Any:  # noqa: ANN401 - MLflow's classes have no types
     """Make the class when MLflow is used first, for its import takes seconds."""
     from mlflow.protos.service_pb2 import CreateRun
+    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
     from mlflow.store.tracking.rest_store import RestStore
     from mlflow.tracking._tracking_service.client import TrackingServiceClient
     from mlflow.tracking._tracking_service.utils import _get_store
     from mlflow.utils.proto_json_utils import parse_dict
-    from mlflow.utils.rest_utils import http_request, verify_rest_response
+    from mlflow.utils.request_utils import augmented_raise_for_status
+    from mlflow.utils.rest_utils import verify_rest_response
 
     class ImpatientStore(RestStore):
         """Asks a server at most twice, and for a new run once: else there might be two of it."""
+
+        def __init__(self, uri: str) -> None:
+            super().__init__(_get_store(uri).get_host_creds)  # type: ignore[no-untyped-call]
+            self._uri = uri
 
         def _call_endpoint(
             self,
@@ -61,30 +103,47 @@ def _tracking_client_class() -> Any:  # noqa: ANN401 - MLflow's classes have no 
                 )
             path, method = self._METHOD_TO_INFO[api]
             said = None if json_body is None else json.loads(json_body)
-            answer = http_request(  # type: ignore[no-untyped-call]
-                self.get_host_creds(),
-                path,
-                method,
-                max_retries=0 if api is CreateRun else RETRIES,
-                backoff_factor=1,
-                timeout=(CONNECT_TIMEOUT_S, REQUEST_TIMEOUT_S),
-                **{"params" if method == "GET" else "json": said},
-            )
+            content = {"params" if method == "GET" else "json": said}
+            retries = 0 if api is CreateRun else RETRIES
+            creds = self.get_host_creds()
+            answer = _asked(self._uri, creds, path, method, retries=retries, **content)
             verify_rest_response(answer, path)
             response = api.Response()
             parse_dict(js_dict=answer.json(), message=response)  # type: ignore[no-untyped-call]
             return response
 
     class ImpatientClient(TrackingServiceClient):
-        """MLflow's own, on a store of this client's alone."""
+        """MLflow's own, on a store of this client's alone: MLflow's stores are one a process."""
 
         def __init__(self, uri: str) -> None:
-            # MLflow's stores are one a process, the user's own calls among their users.
-            self._impatient = ImpatientStore(_get_store(uri).get_host_creds)  # type: ignore[no-untyped-call]
+            self._impatient = ImpatientStore(uri)
             super().__init__(uri)  # type: ignore[no-untyped-call]
 
         @property
         def store(self) -> Any:  # noqa: ANN401
             return self._impatient
+
+        def log_artifact(
+            self, run_id: str, local_path: str, artifact_path: str | None = None
+        ) -> None:
+            repository = self._get_artifact_repo(run_id)
+            if not isinstance(repository, HttpArtifactRepository):
+                super().log_artifact(  # type: ignore[no-untyped-call]
+                    run_id, local_path, artifact_path
+                )
+                return
+            path = Path(local_path)
+            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+            with path.open("rb") as file:
+                answer = _asked(
+                    self.tracking_uri,
+                    repository._host_creds,
+                    posixpath.join("/", artifact_path or "", path.name),
+                    "PUT",
+                    retries=0,
+                    data=file,
+                    extra_headers={"Content-Type": kind},
+                )
+            augmented_raise_for_status(answer)  # type: ignore[no-untyped-call]
 
     return ImpatientClient

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 STUDY_KEY_TAG = "green_optuna.study_key"
 ROLE_TAG = "green_optuna.role"
+TRACKER_TAG = "green_optuna.tracker"
 PARENT_TAG = "mlflow.parentRunId"
 STATE_TAG = "green_optuna.state"
 FRONT_TAG = "green_optuna.on_front"
@@ -78,19 +79,27 @@ def params(trial: TrialRecord) -> dict[str, str]:
     return {key: shorten(str(value), MAX_PARAM) for key, value in keyed(trial.params).items()}
 
 
-def trial_tags(study_key: str, kind: Kind, number: int) -> dict[str, str]:
-    """Give the tags that no two runs of a store share, however often a trial is told."""
-    return {STUDY_KEY_TAG: study_key, ROLE_TAG: kind, f"green_optuna.{kind}": str(number)}
+def trial_tags(study_key: str, kind: Kind, number: int, tracker_name: str) -> dict[str, str]:
+    """Give the tags that no two runs of a store share, however often a trial is told.
+
+    Two trackers of one study may log to one store.
+    """
+    return {
+        STUDY_KEY_TAG: study_key,
+        ROLE_TAG: kind,
+        f"green_optuna.{kind}": str(number),
+        TRACKER_TAG: re.sub(r"[^\w\-. :/]", "_", tracker_name),
+    }
 
 
-def identity_tags(trial: TrialRecord) -> dict[str, str]:
+def identity_tags(trial: TrialRecord, tracker_name: str) -> dict[str, str]:
     """Give those of a trial, or of a measurement."""
-    return trial_tags(trial.terms.key, trial.kind, trial.number)
+    return trial_tags(trial.terms.key, trial.kind, trial.number, tracker_name)
 
 
-def start_tags(trial: TrialRecord) -> dict[str, str]:
+def start_tags(trial: TrialRecord, tracker_name: str) -> dict[str, str]:
     """Say which trial of which study a run is, or which measurement."""
-    said = identity_tags(trial)
+    said = identity_tags(trial, tracker_name)
     if trial.kind == "measurement":
         said["green_optuna.name"] = shorten(trial.study_name, MAX_TAG)
     return said

@@ -51,7 +51,7 @@ class Store:
     pid: int = field(default_factory=os.getpid)
     gone: set[str] = field(default_factory=set)
     _study_runs: dict[str, str] = field(default_factory=dict)
-    _trial_runs: dict[tuple[str, int], str] = field(default_factory=dict)
+    _found: dict[tuple[tuple[str, str], ...], str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -76,12 +76,15 @@ class Store:
         """
         from mlflow import MlflowClient
 
+        if is_server(uri):
+            client = impatient_client(uri)
+            _check_server(uri, client)
+            return cls(uri, client, experiment_id(client, experiment, current_id))
         # Processes that make a store's tables at the same time break it.
         with host_lock(uri), _quiet():
             if scheme_of(uri) in ("sqlite", *DATABASE_PORTS):
                 check_database(uri)
-            client = impatient_client(uri) if is_server(uri) else MlflowClient(uri)
-            _check_server(uri, client)
+            client = MlflowClient(uri)
             engine = getattr(client._tracking_client.store, "engine", None)
             if forked and engine is not None:
                 # MLflow keeps one pool a URI, and a database connection is not to be shared.
@@ -149,10 +152,9 @@ class Store:
             run_params = [Param(key, value) for key, value in settled.items()]
             self.client.log_batch(run_id, metrics=metrics, params=run_params, tags=run_tags)
 
-    def last_step(self, run_id: str, key: str) -> int:
-        """Give the last step at which a run has a metric, -1 where it has none."""
-        points = self.client.get_metric_history(run_id, key)
-        return max((int(point.step) for point in points), default=-1)
+    def steps(self, run_id: str, key: str) -> list[int]:
+        """Give the steps at which a run has a metric."""
+        return [int(point.step) for point in self.client.get_metric_history(run_id, key)]
 
     def end_run(self, run_id: str, status: str, *, ended_at: float) -> None:
         """End a run.
@@ -199,15 +201,22 @@ class Store:
             return None
         return run if run.info.lifecycle_stage == "active" else None
 
-    def trial_run(self, study_key: str, number: int) -> str | None:
-        """Give the id of a trial's run, looked for by whose it is; None where there is none."""
-        found = self._trial_runs.get((study_key, number))
+    def find_by(self, tags: Mapping[str, str]) -> str | None:
+        """Give the id of the run that has these tags, which stays the one once it was found."""
+        key = tuple(sorted(tags.items()))
+        found = self._found.get(key)
         if found is None:
-            run = self.find_run(schema.trial_tags(study_key, "trial", number))
+            run = self.find_run(tags)
             if run is None:
                 return None
-            found = self._trial_runs[study_key, number] = str(run.info.run_id)
+            found = self._found[key] = str(run.info.run_id)
         return found
+
+    def keep_one(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Delete all other runs that have these tags."""
+        for other in list(self.runs_with(tags)):
+            if other.info.run_id != run_id:
+                self.client.delete_run(other.info.run_id)
 
     def runs_with(self, tags: Mapping[str, str]) -> Iterator[Run]:
         """Go through the runs of the experiment that have these tags, the earliest first."""

@@ -18,7 +18,7 @@ from green_optuna.tracking.mlflow import schema, view
 from green_optuna.tracking.mlflow.activation import CurrentUri, active_run
 from green_optuna.tracking.mlflow.connection import Connection
 from green_optuna.tracking.mlflow.front import log_front
-from green_optuna.tracking.mlflow.open_run import OpenRun, found
+from green_optuna.tracking.mlflow.open_run import OpenRun
 from green_optuna.tracking.mlflow.place import default_experiment, study_link
 from green_optuna.tracking.tracker import Tracker
 from green_optuna.urls import secrets_of, shown_url
@@ -158,10 +158,10 @@ class MLflowTracker(Tracker):
 
     def log_progress(self, trial: TrialRecord) -> None:
         """Log what has been added to the trace, the reports and the parameters."""
-        run_id = trial.run_ids.get(self.name)
-        if run_id is not None:
+        open_run = self._open_runs.get(trial.run_ids.get(self.name, ""))
+        if open_run is not None:
             with self._connection.opened() as store:
-                self._log(store, run_id, trial)
+                open_run.log(store, trial)
 
     def finish_trial(self, trial: TrialRecord) -> None:
         """Log the rest and end the run; opens it first if that has failed before.
@@ -176,7 +176,10 @@ class MLflowTracker(Tracker):
             with self._connection.opened() as store:
                 if run_id is None or run_id not in self._open_runs:
                     run_id = self._take_up(store, trial)
-                self._log(store, run_id, trial)
+                open_run = self._open_runs[run_id]
+                open_run.log(store, trial)
+                if open_run.doubtful:
+                    store.keep_one(run_id, schema.identity_tags(trial, self.name))
                 ended_at = time.time()
                 try:
                     if trial.measurement is not None:
@@ -245,7 +248,7 @@ class MLflowTracker(Tracker):
         return run_id
 
     def _new_run(self, store: Store, trial: TrialRecord) -> Run:
-        tags = schema.start_tags(trial)
+        tags = schema.start_tags(trial, self.name)
         if trial.kind == "trial":
             tags[schema.PARENT_TAG] = store.study_run(trial.study_name, trial.terms.key)
         return store.create_run(series.run_name(trial), tags, started_at=trial.started_at)
@@ -262,21 +265,8 @@ class MLflowTracker(Tracker):
             run = store.client.get_run(known)
         elif known is not None:
             run = store.active_run(known)
-        run = run or store.find_run(schema.identity_tags(trial)) or self._new_run(store, trial)
+        tags = schema.identity_tags(trial, self.name)
+        run = run or store.find_run(tags) or self._new_run(store, trial)
         run_id = str(run.info.run_id)
-        self._open_runs[run_id] = found(store, run, trial)
+        self._open_runs[run_id] = OpenRun.found(store, run)
         return run_id
-
-    def _log(self, store: Store, run_id: str, trial: TrialRecord) -> None:
-        """Log what is known of a trial and has not been logged yet."""
-        sent = self._open_runs.get(run_id)
-        trace = series.trace_points(trial, after=sent.step if sent else -1)
-        points = [
-            *series.result_points(trial),
-            *series.report_points(trial, since=sent.reports if sent else 0),
-            *trace,
-        ]
-        store.log(run_id, points, params=schema.params(trial), tags=schema.tags(trial))
-        if sent:
-            sent.reports = len(trial.reports)
-            sent.step = trace[-1].step if trace else sent.step

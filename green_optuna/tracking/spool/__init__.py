@@ -2,6 +2,16 @@
 
 from green_optuna.tracking.spool.file import Entry, Spool, keep, path
 from green_optuna.tracking.spool.recipe import MakeAgain, recipe_of
-from green_optuna.tracking.spool.replay import Replayed, replay
+from green_optuna.tracking.spool.replay import Replayed, replay, resend
 
-__all__ = ["Entry", "MakeAgain", "Replayed", "Spool", "keep", "path", "recipe_of", "replay"]
+__all__ = [
+    "Entry",
+    "MakeAgain",
+    "Replayed",
+    "Spool",
+    "keep",
+    "path",
+    "recipe_of",
+    "replay",
+    "resend",
+]

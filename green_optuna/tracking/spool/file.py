@@ -1,18 +1,18 @@
 """The file that a spool is: one JSON object a line, a record that waits or one that was sent.
 
-``spool/<study key>.jsonl`` in the user's state folder. A record's line holds whom it is for, what
-that tracker is made again from, and the trial. A line ``{"sent": id}`` follows once it was taken;
-when none waits any more, the file is removed.
+``spool/<study key>.jsonl`` in the user's state folder. A record's line begins with whom it is for;
+then come what that tracker is made again from, and the trial. A line ``{"sent": id}`` follows once
+it was taken; when none waits any more, the file is removed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
+import re
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.folders import host_lock, state_folder, write_atomically
@@ -26,12 +26,15 @@ if TYPE_CHECKING:
     from green_optuna.record import TrialRecord
     from green_optuna.terms import StudyTerms
 
-_logger = logging.getLogger("green_optuna")
-
 VERSION = 1
 """The version of the lines."""
 
 SUFFIX = ".jsonl"
+
+
+# How a line of a record begins, which is enough to tell whether it is wanted.
+_HEAD = re.compile(rb'\{"version": (\d+), "id": "(\w+)", "tracker": ("(?:[^"\\]|\\.)*"), ')
+_SENT = re.compile(rb'\{"sent": "(\w+)"\}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +42,36 @@ class Entry:
     """A record that waits.
 
     Attributes:
-        id: Tells it from any other of its file.
+        id: Tells it from any other.
         tracker: The name of the tracker that could not take it.
-        recipe: What that tracker is made again from, where it can be.
-        kept: The record as JSON keeps it.
+        line: Its line, whole: most of it is the trace, and read only when it is wanted.
     """
 
     id: str
     tracker: str
-    recipe: Mapping[str, Any] | None
-    kept: Mapping[str, Any]
+    line: bytes = field(repr=False)
+
+    def read(self) -> dict[str, Any]:
+        """Read the line.
+
+        Raises:
+            ValueError: It was cut as it was written.
+        """
+        read: dict[str, Any] = json.loads(self.line)
+        return read
 
     @property
-    def kind(self) -> str:
-        """What the record is of: "trial" or "measurement"."""
-        return str(self.kept.get("kind", "trial"))
+    def recipe(self) -> Mapping[str, Any] | None:
+        """What its tracker is made again from, where it can be."""
+        recipe: Mapping[str, Any] | None = self.read().get("recipe")
+        return recipe
 
     @property
-    def study_name(self) -> str:
-        """The name of the record's study, or of the measurement that it is of."""
-        return str(self.kept.get("study_name", ""))
+    def subject(self) -> str:
+        """What the record is of, as a person reads it: ``Study 'digits'``."""
+        kept = self.read()["trial"]
+        kind = "Study" if kept["kind"] == "trial" else "Measurement"
+        return f"{kind} {kept['study_name']!r}"
 
     def record(self) -> TrialRecord:
         """Give the record.
@@ -68,7 +81,7 @@ class Entry:
             TypeError: Likewise.
             ValueError: Likewise.
         """
-        return record_from_dict(self.kept)
+        return record_from_dict(self.read()["trial"])
 
 
 class Spool:
@@ -93,14 +106,22 @@ class Spool:
     def entries(self) -> list[Entry]:
         """Give the records that wait, the oldest first.
 
+        What a newer version of the library keeps is not among them, nor what is no record.
+
         Raises:
             OSError: The file cannot be read.
         """
-        lines = [line for line in self._lines() if line.get("version") == VERSION]
-        return [_entry(line) for line in lines]
+        with self._locked():
+            waiting, _ = self._read()
+        found = []
+        for line in waiting:
+            head = _HEAD.match(line)
+            if head is not None and int(head[1]) == VERSION and line.endswith(b"}"):
+                found.append(Entry(head[2].decode(), json.loads(head[3]), line))
+        return found
 
     def append(self, line: Mapping[str, Any]) -> None:
-        """Add a line; one that a kill had torn before it stays a line of its own.
+        """Add a line; one that a kill had cut before it stays a line of its own.
 
         Raises:
             OSError: The file cannot be written to.
@@ -122,45 +143,32 @@ class Spool:
         self.append({"sent": entry.id})
 
     def tidy(self) -> None:
-        """Leave out what was sent; a file in which nothing waits is removed.
+        """Remove the file if nothing waits; leave out what was sent once it is most of it.
 
         Raises:
             OSError: The file cannot be read or written.
         """
         with self._locked():
-            if not self.path.exists():
-                return
-            waiting = self._lines()
-            if waiting:
-                text = "".join(json.dumps(line) + "\n" for line in waiting)
-                write_atomically(self.path, text)
-            else:
-                self.path.unlink()
+            waiting, n_sent = self._read()
+            if not waiting:
+                self.path.unlink(missing_ok=True)
+            elif n_sent > len(waiting):
+                text = b"".join(line + b"\n" for line in waiting)
+                write_atomically(self.path, text.decode(errors="replace"))
 
-    def _lines(self) -> list[dict[str, Any]]:
-        """Read the lines of the records that wait; those of a newer version too."""
-        read: list[dict[str, Any]] = []
-        torn = 0
+    def _read(self) -> tuple[list[bytes], int]:
+        """Give the lines of the records that wait, and how many were sent.
+
+        A line that was cut as it was written is nobody's: its process was killed then.
+        """
         try:
-            text = self.path.read_text(encoding="utf-8", errors="replace")
+            lines = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
-            return []
-        for line in text.split("\n"):
-            try:
-                found = json.loads(line) if line else {}
-            except (ValueError, RecursionError):
-                torn += 1
-                continue
-            if isinstance(found, dict) and found:
-                read.append(found)
-        if torn:
-            _logger.warning(
-                "%d lines of %s cannot be read: they were cut as they were written.",
-                torn,
-                self.path,
-            )
-        sent = {line["sent"] for line in read if "sent" in line}
-        return [line for line in read if "trial" in line and _id(line) not in sent]
+            return [], 0
+        sent = {found[1] for line in lines if (found := _SENT.fullmatch(line))}
+        records = [(head[2], line) for line in lines if (head := _HEAD.match(line))]
+        whole = [(name, line) for name, line in records if line.endswith(b"}")]
+        return [line for name, line in whole if name not in sent], len(sent)
 
     def _ends_a_line(self) -> bool:
         with self.path.open("rb") as file:
@@ -208,6 +216,7 @@ def keep(
         trial = replace(trial, error=shown_text(trial.error, secrets))
     Spool(path(trial.terms)).append(
         {
+            # These three first: the line is known by them.
             "version": VERSION,
             "id": uuid.uuid4().hex,
             "tracker": tracker_name,
@@ -219,14 +228,6 @@ def keep(
 
 def _folder() -> Path:
     return state_folder() / "spool"
-
-
-def _id(line: Mapping[str, Any]) -> str:
-    return str(line.get("id", ""))
-
-
-def _entry(line: Mapping[str, Any]) -> Entry:
-    return Entry(_id(line), str(line["tracker"]), line.get("recipe"), line["trial"])
 
 
 def _make_private(folder: Path) -> None:

@@ -27,7 +27,11 @@ def record_to_dict(trial: TrialRecord) -> dict[str, Any]:
         "terms": trial.terms.to_dict(),
         "number": trial.number,
         "started_at": trial.started_at,
-        "params": dict(trial.params),
+        # As trackers show them: JSON makes lists of tuples.
+        "params": {
+            name: value if isinstance(value, str | int | float | None) else str(value)
+            for name, value in trial.params.items()
+        },
         "user_attrs": dict(trial.user_attrs),
         "objectives": dict(trial.objectives),
         "reports": [

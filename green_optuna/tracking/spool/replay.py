@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 
 from green_optuna.errors import TrackerError
 from green_optuna.folders import host_lock
+from green_optuna.tracking.spool.file import Spool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
-    from green_optuna.tracking.spool.file import Entry, Spool
+    from green_optuna.tracking.spool.file import Entry
     from green_optuna.tracking.tracker import Tracker
 
-# After so many records in a row that a tracker does not take, the others wait as well.
+# After so many records in a row that a tracker does not take, a trial waits for no more of them.
 MAX_FAILURES = 3
+
+# What stands for any number of them: the tracker is away, and no record at fault.
+AWAY = 1_000_000
 
 
 @dataclass(slots=True)
@@ -28,13 +32,17 @@ class Replayed:
         sent: How many were taken, by the tracker's name.
         left: How many wait on, by the tracker's name.
         errors: Why, by the tracker's name: the first error of each.
-        refused: The ids of the records that were not taken though others were asked for.
+        refused: The ids of the records that the tracker did not take though it was there.
+        taken: The ids of those that were taken.
+        late: Whether some wait on because patience was over.
     """
 
     sent: Counter[str] = field(default_factory=Counter)
     left: Counter[str] = field(default_factory=Counter)
     errors: dict[str, Exception] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+    late: bool = False
 
 
 def replay(
@@ -72,8 +80,11 @@ def replay(
             failures: Counter[str] = Counter()
             entries = spool.entries()
             for entry in entries:
-                late = patience_s is not None and time.monotonic() - began_s > patience_s
-                if late or entry.id in without or failures[entry.tracker] >= MAX_FAILURES:
+                if patience_s is not None and time.monotonic() - began_s > patience_s:
+                    done.late = True
+                tired = patience_s is not None and failures[entry.tracker] >= MAX_FAILURES
+                away = failures[entry.tracker] == AWAY
+                if done.late or tired or away or entry.id in without:
                     done.left[entry.tracker] += 1
                     continue
                 _send(spool, entry, tracker_for, done, failures)
@@ -102,8 +113,7 @@ def _send(
         done.errors.setdefault(name, error)
         done.left[name] += 1
         if isinstance(error, TrackerError):
-            # The tracker is away, and not this record at fault.
-            failures[name] = MAX_FAILURES
+            failures[name] = AWAY
         else:
             failures[name] += 1
             done.refused.add(entry.id)
@@ -112,5 +122,34 @@ def _send(
         done.left[name] += 1
         return
     failures[name] = 0
-    spool.mark_sent(entry)
     done.sent[name] += 1
+    done.taken.add(entry.id)
+    spool.mark_sent(entry)
+
+
+def resend(trackers: Sequence[Tracker]) -> int:
+    """Send to trackers of your own all records of this machine that wait for them.
+
+    ``green-optuna sync`` does so for the library's trackers; yours it cannot make.
+
+    Args:
+        trackers: The trackers; records find theirs by its name.
+
+    Returns:
+        How many records were taken.
+
+    Raises:
+        Exception: What a tracker raised, once all that could be sent has been.
+        OSError: The records cannot be read.
+        OptionError: The state folder cannot be used.
+    """
+    by_name = {tracker.name: tracker for tracker in trackers}
+    n_taken = 0
+    trouble: Exception | None = None
+    for waiting in Spool.all():
+        done = replay(waiting, lambda entry: by_name.get(entry.tracker), wait=True)
+        n_taken += done.sent.total()
+        trouble = trouble or next(iter(done.errors.values()), None)
+    if trouble is not None:
+        raise trouble
+    return n_taken
