@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from green_optuna.record import State
+    from green_optuna.tracking import Tracker
 
 NAMES = ("learning_rate", "width", "optimiser")
 
@@ -24,8 +25,8 @@ NAMES = ("learning_rate", "width", "optimiser")
 def log_study(
     name: str,
     *,
-    storage: str,
-    tracker: go.MLflowTracker,
+    storage: str | None,
+    tracker: Tracker,
     states: Sequence[State],
     names: Sequence[str] = NAMES,
 ) -> tuple[optuna.Study, StudyTerms]:
@@ -33,7 +34,7 @@ def log_study(
 
     Args:
         name: The study's name.
-        storage: Where Optuna keeps it.
+        storage: Where Optuna keeps it; in memory where it is None.
         tracker: Who is told.
         states: How its trials end: "complete", "pruned" or "failed".
         names: What its three hyperparameters are named: a rate, a size and a choice.
@@ -53,7 +54,7 @@ def log_study(
 def _log_trial(
     study: optuna.Study,
     terms: StudyTerms,
-    tracker: go.MLflowTracker,
+    tracker: Tracker,
     state: State,
     names: Sequence[str],
     *,
@@ -84,7 +85,7 @@ def _log_trial(
         started_at=started_at,
         state=state,
         params=trial.params,
-        run_ids={tracker.name: run_id},
+        run_ids={} if run_id is None else {tracker.name: run_id},
         measurement=measurement,
         quality=quality if complete else None,
         n_params=64 * width if complete else None,

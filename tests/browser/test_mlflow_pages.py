@@ -138,13 +138,13 @@ def run_names(page: Page) -> list[str]:
 
 
 def test_the_view_opens_with_the_studys_charts(page: Page, digits: Shown) -> None:
-    """By its name: quality against CO2e, parallel coordinates, and traces with a line a trial."""
+    """By its name: quality against costs, parallel coordinates, and traces with a line a trial."""
     page.goto(digits.view)
     expect(page.get_by_test_id("saved-views-trigger")).to_have_text("digits")
     expect(page.get_by_text(f"{len(STATES)} matching runs")).to_be_visible()
-    scatter = card(page, "objective/co2e_kg vs. objective/quality_loss")
-    expect(scatter.locator(POINTS).first).to_be_visible()
-    assert scatter.locator(POINTS).count() == STATES.count("complete")
+    for cost in ("co2e_kg", "n_params"):
+        scatter = card(page, f"objective/{cost} vs. objective/quality_loss")
+        expect(scatter.locator(POINTS)).to_have_count(STATES.count("complete"))
     parallel = card(page, "Parallel Coordinates")
     expect(parallel.get_by_text("learning_rate")).to_be_visible()
     for title in ("energy/cpu_w", "energy/cumulative_kwh", "energy/cumulative_co2e_kg"):
@@ -152,7 +152,7 @@ def test_the_view_opens_with_the_studys_charts(page: Page, digits: Shown) -> Non
         chart.scroll_into_view_if_needed()
         expect_lines(chart, len(STATES))
         expect(chart.get_by_text("Step", exact=True)).to_be_visible()
-    expect(page.get_by_text("Energy over seconds (power in W")).to_be_visible()
+    expect(page.get_by_text("Energy over seconds (W, kWh, kg CO2e)")).to_be_visible()
     assert sorted(run_names(page)) == [f"trial-{n:04d}" for n in range(len(STATES))]
 
 
