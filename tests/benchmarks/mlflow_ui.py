@@ -31,8 +31,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import optuna
-from browser.pages import find_chromium, opened_chromium, serving_mlflow, visiting
+from browser.pages import find_chromium, opened_chromium, visiting
 from browser.studies import log_study
+from servers import Server, mlflow_server
 
 import green_optuna as go
 from green_optuna.tracking import series
@@ -47,6 +48,11 @@ if TYPE_CHECKING:
     from green_optuna.record import State
 
 SORTED = f"?orderByKey={quote('metrics.`objective/quality_loss`')}&orderByAsc=true"
+
+
+def mlflow_of(folder: Path) -> Server:
+    """Give a server of the store in a folder."""
+    return mlflow_server(f"sqlite:///{folder / 'mlflow.db'}", folder)
 
 
 class ByHand(go.Tracker):
@@ -169,8 +175,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         os.environ["GREEN_OPTUNA_STATE_FOLDER"] = f"{name}/state"
         by_hand, ours, key = log_both(Path(name), args.trials)
-        theirs = stack.enter_context(serving_mlflow(by_hand))
-        green = stack.enter_context(serving_mlflow(ours))
+        theirs = stack.enter_context(mlflow_of(by_hand)).uri
+        green = stack.enter_context(mlflow_of(ours)).uri
         # Compared in the form of a table: charts of our own have no counterpart by hand.
         view = view_page("1", key).partition("&compareRunsMode")[0]
         pages = [

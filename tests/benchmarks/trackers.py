@@ -1,4 +1,6 @@
-"""What logging a trial takes: ``python tests/benchmarks/trackers.py [--rounds 20]``.
+"""What logging a trial takes, beside what the trackers' own clients take.
+
+    PYTHONPATH=tests python tests/benchmarks/trackers.py [--rounds 20]
 
 A ready-made record of a trial of ten minutes, 600 points of its trace among it, is logged by each
 of our trackers, and by its client alone as one would write it by hand: the same points,
@@ -17,20 +19,16 @@ import contextlib
 import logging
 import os
 import platform
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from servers import mlflow_server
 from turns import Variant, machine, measure
 
 import green_optuna as go
@@ -135,31 +133,6 @@ def write_run(client: MlflowClient, experiment_id: str, like: Run, points: list[
         client.set_terminated(made.info.run_id)
 
 
-@contextlib.contextmanager
-def mlflow_server(folder: Path) -> Iterator[str]:
-    """Give the address of an MLflow server on an SQLite file of its own."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder / 'server.db'}"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    uri = f"http://127.0.0.1:{port}"
-    try:
-        while process.poll() is None:
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"{uri}/health").close()
-                break
-            time.sleep(0.2)
-        yield uri
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
-
-
 def report(times: dict[str, list[float]]) -> Iterator[str]:
     """Give the lines of the table: medians, and each tracker's by its client's."""
     yield f"| a trial with a trace of {TRACE_POINTS} points | ms | by the client alone |"
@@ -183,13 +156,13 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as name,
         contextlib.chdir(name),
-        mlflow_server(Path(name)) as server_uri,
+        mlflow_server(f"sqlite:///{name}/server.db", Path(name)) as server,
     ):
         folder = Path(name)
         os.environ["GREEN_OPTUNA_STATE_FOLDER"] = str(folder / "state")
         variants = [
             *on_mlflow(f"sqlite:///{folder / 'mlflow.db'}", "SQLite"),
-            *on_mlflow(server_uri, "a server"),
+            *on_mlflow(server.uri, "a server"),
         ]
         times = measure(variants, rounds)
     print("\n".join(machine(packages)))

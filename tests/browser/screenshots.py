@@ -13,10 +13,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from servers import mlflow_server
+
 from green_optuna.study import load_study
 from green_optuna.terms import read_links
 
-from .pages import find_chromium, opened_chromium, serving_mlflow, visiting
+from .pages import find_chromium, opened_chromium, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import FloatRect
@@ -46,8 +48,8 @@ def main() -> None:
         subprocess.run(example, cwd=folder, env=os.environ | state, check=True)
         study = load_study("digits", storage=f"sqlite:///{folder / 'digits.db'}")
         page = read_links(study)["mlflow"].partition("/#/")[2]
-        with serving_mlflow(folder) as address:
-            draw(chromium, f"{address}/#/{page}", args.to)
+        with mlflow_server(f"sqlite:///{folder / 'mlflow.db'}", folder) as server:
+            draw(chromium, f"{server.uri}/#/{page}", args.to)
 
 
 def draw(chromium: str, url: str, path: Path) -> None:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
+from servers import Server
 
 import green_optuna as go
-
-from .pages import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +32,8 @@ def dashboard(folder: Path) -> Iterator[str]:
 
     go.create_study("digits", storage=storage).optimize(objective, n_trials=5)
     server = Path(sys.executable).with_name("optuna-dashboard")
-    with serving([str(server), storage], folder, health="/dashboard") as address:
-        yield address
+    with Server([str(server), storage], folder, health="/dashboard") as running:
+        yield running.uri
 
 
 def test_the_dashboard_shows_the_objectives_by_their_names(page: Page, dashboard: str) -> None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from mlflow import MlflowClient
 from playwright.sync_api import expect
+from servers import mlflow_server
 
 import green_optuna as go
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.tracking.mlflow.view import page as view_page
 
-from .pages import serving_mlflow
 from .studies import NAMES, log_study
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class Shown:
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[str]:
     """Give the address of an MLflow server."""
-    with serving_mlflow(folder) as address:
-        yield address
+    with mlflow_server(f"sqlite:///{folder / 'mlflow.db'}", folder) as running:
+        yield running.uri
 
 
 def show(
