@@ -24,7 +24,7 @@ hypothesis.settings.load_profile("green_optuna")
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what a test writes in its own folder, and the user's settings out of it."""
     for name in os.environ:
-        if name.startswith(("GREEN_OPTUNA_", "MLFLOW_")):
+        if name.startswith(("GREEN_OPTUNA_", "MLFLOW_", "WANDB_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("GREEN_OPTUNA_STATE_FOLDER", str(tmp_path / "state"))
     monkeypatch.setenv("HOME", str(tmp_path))
