@@ -27,6 +27,8 @@ from green_optuna import (
     QualityBounds,
     ReplayMeter,
     Tolerance,
+    Tracker,
+    WandbTracker,
     green_objective,
 )
 from green_optuna.config import (
@@ -37,6 +39,7 @@ from green_optuna.config import (
     RunConfig,
     StudyConfig,
     TrackersConfig,
+    WandbConfig,
     conf_folder,
     load_config,
     load_function,
@@ -608,3 +611,55 @@ def test_mlflow_can_be_added_to_an_objective_without_it() -> None:
     for config in (MLflowConfig(enabled=True), MLflowConfig(experiment="x")):
         objective = made("replayed", RunConfig(trackers=TrackersConfig(mlflow=config)))
         assert tracker_options(objective) == [(None, config.experiment, True, 30.0)]
+
+
+def wandb_options(trackers: tuple[Tracker, ...]) -> list[tuple[object, ...]]:
+    """Give what each W&B tracker was made with."""
+    return [
+        (one.project, one.entity, one.mode, one.folder, one.flush_interval_s)
+        for one in trackers
+        if isinstance(one, WandbTracker)
+    ]
+
+
+@pytest.mark.usefixtures("train")
+def test_wandb_is_off_unless_it_is_enabled(tmp_path: Path) -> None:
+    """enabled, or any of its options, adds it beside the others."""
+    assert wandb_options(made("decorated").options.trackers) == []
+    for config, options in (
+        (WandbConfig(enabled=True), (None, None, None, None, 30.0)),
+        (WandbConfig(mode="offline"), (None, None, "offline", None, 30.0)),
+        (WandbConfig(project="x", folder="y"), ("x", None, None, str(tmp_path / "y"), 30.0)),
+    ):
+        objective = made("decorated", RunConfig(trackers=TrackersConfig(wandb=config)))
+        assert wandb_options(objective.options.trackers) == [options]
+        assert len(objective.options.trackers) == 3
+
+
+@pytest.mark.parametrize(
+    ("config", "options"),
+    [
+        (WandbConfig(), [("own", "team", "offline", None, 7.0)]),
+        (WandbConfig(enabled=True), [("own", "team", "offline", None, 7.0)]),
+        (WandbConfig(project="x", mode="online"), [("x", "team", "online", None, 7.0)]),
+        (WandbConfig(entity="me"), [("own", "me", "offline", None, 7.0)]),
+        (WandbConfig(enabled=False, project="x"), []),
+    ],
+)
+def test_wandb_is_set_without_losing_the_rest(
+    config: WandbConfig, options: list[tuple[object, ...]], train: Path
+) -> None:
+    """What the decorator's tracker was made with stays where nothing is set."""
+    trackers = (
+        "trackers=[go.WandbTracker('own', entity='team', mode='offline', flush_interval_s=7.0)]"
+    )
+    train.write_text(TRAIN.replace("trackers=[TRACKER, go.MemoryTracker()]", trackers))
+    objective = made("decorated", RunConfig(trackers=TrackersConfig(wandb=config)))
+    assert wandb_options(objective.options.trackers) == options
+
+
+@pytest.mark.usefixtures("train")
+def test_wandbs_options_are_checked_as_its_tracker_checks_them() -> None:
+    """A project that W&B refuses is refused before the first trial."""
+    with pytest.raises(OptionError, match="project is 'a/b'"):
+        made("replayed", RunConfig(trackers=TrackersConfig(wandb=WandbConfig(project="a/b"))))

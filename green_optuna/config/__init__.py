@@ -10,6 +10,7 @@ from green_optuna.config.schema import (
     RunConfig,
     StudyConfig,
     TrackersConfig,
+    WandbConfig,
 )
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "RunConfig",
     "StudyConfig",
     "TrackersConfig",
+    "WandbConfig",
     "conf_folder",
     "load_config",
     "load_function",

@@ -10,7 +10,7 @@ import sys
 import traceback
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from green_optuna.carbon import Grid
 from green_optuna.config.schema import given_options
@@ -19,15 +19,25 @@ from green_optuna.errors import GridError, OptionError
 from green_optuna.objective import GreenObjective, green_objective
 from green_optuna.quality import QualityBounds
 from green_optuna.terms import check_objectives
-from green_optuna.tracking import MLflowTracker
+from green_optuna.tracking import MLflowTracker, WandbTracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-    from green_optuna.config.schema import GridConfig, MeterConfig, MLflowConfig, RunConfig
+    from green_optuna.config.schema import (
+        GridConfig,
+        MeterConfig,
+        MLflowConfig,
+        RunConfig,
+        TrackersConfig,
+        WandbConfig,
+    )
     from green_optuna.energy import Meter
     from green_optuna.tracking import Tracker
+
+
+T = TypeVar("T", MLflowTracker, WandbTracker)
 
 
 def make_objective(config: RunConfig) -> GreenObjective:
@@ -48,7 +58,7 @@ def make_objective(config: RunConfig) -> GreenObjective:
         given,
         grid=_grid(config.grid, given.grid),
         meter=_meter(config.meter, given.meter),
-        trackers=_trackers(config.trackers.mlflow, given.trackers),
+        trackers=_trackers(config.trackers, given.trackers),
         objectives=given.objectives
         if config.objectives is None
         else check_objectives(config.objectives),
@@ -188,17 +198,50 @@ def _meter(config: MeterConfig, given: MeterOptions | Meter) -> MeterOptions | M
     return replace(given, **options)
 
 
-def _trackers(config: MLflowConfig, given: tuple[Tracker, ...]) -> tuple[Tracker, ...]:
-    options: dict[str, Any] = given_options(config)
+def _trackers(config: TrackersConfig, given: tuple[Tracker, ...]) -> tuple[Tracker, ...]:
+    trackers = _with_one(
+        given, MLflowTracker, given_options(config.mlflow), lambda one: _mlflow(config.mlflow, one)
+    )
+    return _with_one(
+        trackers, WandbTracker, given_options(config.wandb), lambda one: _wandb(config.wandb, one)
+    )
+
+
+def _with_one(
+    given: tuple[Tracker, ...],
+    kind: type[T],
+    options: dict[str, Any],
+    changed: Callable[[T], T],
+) -> tuple[Tracker, ...]:
+    """Give the trackers with the first of a kind changed, or added, or with none of that kind.
+
+    Args:
+        given: The decorator's trackers.
+        kind: The class of the tracker that is meant.
+        options: What the configuration says of it: nothing leaves it as it is.
+        changed: Gives one like another, but for what the configuration sets.
+    """
     if not options:
         return given
-    ours = [tracker for tracker in given if isinstance(tracker, MLflowTracker)]
-    if not options.pop("enabled", True):
+    ours = [tracker for tracker in given if isinstance(tracker, kind)]
+    if not options.get("enabled", True):
         return tuple(tracker for tracker in given if tracker not in ours)
     if not ours:
-        return (_mlflow(config, MLflowTracker()), *given)
+        return (changed(kind()), *given)
     # Where there are several, they are told apart by the decorator alone: the first is meant.
-    return tuple(_mlflow(config, one) if one is ours[0] else one for one in given)
+    return tuple(changed(ours[0]) if one is ours[0] else one for one in given)
+
+
+def _wandb(config: WandbConfig, given: WandbTracker) -> WandbTracker:
+    """Make a tracker like the given one, but for what the configuration sets."""
+    return WandbTracker(
+        given.project if config.project is None else config.project,
+        entity=given.entity if config.entity is None else config.entity,
+        mode=given.mode if config.mode is None else config.mode,
+        folder=given.folder if config.folder is None else config.folder,
+        flush_interval_s=given.flush_interval_s,
+        name=given.name,
+    )
 
 
 def _mlflow(config: MLflowConfig, given: MLflowTracker) -> MLflowTracker:

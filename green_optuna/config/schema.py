@@ -127,10 +127,30 @@ class MLflowConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WandbConfig:
+    """Whether and where W&B is told: the options of :class:`green_optuna.WandbTracker`.
+
+    Attributes:
+        enabled: False for no W&B, True for W&B though the decorator has it not.
+        project: The project.
+        entity: The user or team whose project it is.
+        mode: "online" or "offline".
+        folder: Where W&B makes its own folder.
+    """
+
+    enabled: bool | None = None
+    project: str | None = None
+    entity: str | None = None
+    mode: str | None = None
+    folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrackersConfig:
     """Who is told of each trial."""
 
     mlflow: MLflowConfig = field(default_factory=MLflowConfig)
+    wandb: WandbConfig = field(default_factory=WandbConfig)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +238,9 @@ class RunConfig:
         return PurePath(place).stem if place.endswith(".py") else place.rpartition(".")[2]
 
 
-def given_options(section: GridConfig | MeterConfig | MLflowConfig) -> dict[str, Any]:
+def given_options(
+    section: GridConfig | MeterConfig | MLflowConfig | WandbConfig,
+) -> dict[str, Any]:
     """Give those options of a section that are not left to the decorator."""
     return _given(section)
 
