@@ -19,7 +19,7 @@ from green_optuna.cli.storage import open_storage
 from green_optuna.provenance import describe_estimate, provenance_of
 from green_optuna.record import measurement_to_dict
 from green_optuna.terms import ATTRIBUTE
-from green_optuna.tracking.mlflow.schema import front_note
+from green_optuna.tracking.front_note import front_note
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -189,7 +189,7 @@ def test_a_mixed_front_says_so_wherever_it_is_shown() -> None:
     assert [row["host"] for row in plain["trials"]] == ["a", "a", "b"]
     assert front.to_dataframe()["host"].tolist() == ["a", "a", "b"]
     assert front_table(front).caption == note
-    assert note in front_note(front)
+    assert note in front_note(front, limit=8000)
 
 
 def test_trackers_are_told_of_a_mixed_front_all_the_same() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import green_optuna as go
 from green_optuna.tracking import series
+from green_optuna.tracking.front_note import front_note
 from green_optuna.tracking.mlflow import schema
 
 from .records import TERMS, make_measurement, make_record
@@ -129,7 +130,7 @@ def test_tags_say_what_went_on_in_the_trial() -> None:
 def test_the_note_is_a_markdown_table_of_the_front_with_the_selected_trial() -> None:
     """One row a member, scaled for people, and what the default rule selects."""
     front = make_front([(0.1, 2e-6, 1000), (0.2, 1e-6, 10), (0.3, 3e-6, 2000)])
-    note = schema.front_note(front)
+    note = front_note(front, limit=schema.MAX_TAG)
     assert "2 of 3 completed trials" in note
     assert "of study a &#124; study:" in note
     assert "Selected by default: trial 0, least CO2e within 1 % of the best quality: 1 - " in note
@@ -142,7 +143,7 @@ def test_the_note_of_a_large_front_says_how_many_rows_it_leaves_out() -> None:
     """MLflow's limit cuts between rows, and the selected trial stays."""
     n_trials = 600
     front = make_front([(0.001 * i, 1e-6 * (n_trials - i), 10) for i in range(n_trials)])
-    note = schema.front_note(front)
+    note = front_note(front, limit=schema.MAX_TAG)
     rows = len(re.findall(r"^\| \d+ \|.*\|$", note, re.MULTILINE))
     assert len(note) <= 8000
     assert f"{n_trials - rows} more are in `front/pareto.json`" in note
@@ -155,7 +156,7 @@ def test_a_front_that_the_default_rule_does_not_fit_is_logged_without_it(
 ) -> None:
     """A study without quality or CO2e has a front all the same."""
     front = make_front([[0.1, 0.2][: len(objectives)]], objectives)
-    assert "Selected" not in schema.front_note(front)
+    assert "Selected" not in front_note(front, limit=schema.MAX_TAG)
     assert set(schema.front_artifacts(front)) == {
         "front/pareto.json",
         "front/trials.csv",
@@ -166,7 +167,7 @@ def test_a_front_that_the_default_rule_does_not_fit_is_logged_without_it(
 def test_an_empty_front_can_be_logged() -> None:
     """A study whose trials have all failed so far has a note and files too."""
     front = make_front([])
-    assert "0 of 0 completed trials" in schema.front_note(front)
+    assert "0 of 0 completed trials" in front_note(front, limit=schema.MAX_TAG)
     assert json.loads(schema.front_artifacts(front)["front/pareto.json"])["trials"] == []
     assert {point.step for point in series.study_points(front, at_s=1.0)} == {0}
 

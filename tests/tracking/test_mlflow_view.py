@@ -17,7 +17,8 @@ import sqlalchemy
 
 import green_optuna as go
 from green_optuna.terms import ATTRIBUTE, read_links, read_terms
-from green_optuna.tracking.mlflow import schema, view
+from green_optuna.tracking.front_note import in_markdown
+from green_optuna.tracking.mlflow import view
 from green_optuna.tracking.mlflow.place import study_link
 
 from .records import GRID, TERMS, logged, make_measurement, make_record, studies_and_trials
@@ -314,10 +315,10 @@ def test_the_note_links_each_trial_and_the_view(client: MlflowClient, mlflow_uri
 def test_what_a_user_named_is_shown_as_it_is() -> None:
     """No character of Markdown or HTML is left to be read as one."""
     name = "a|b <script>x</script> `c` [d](javascript:e) *f* __g__ \\h &amp; #i ~j~ !k\n\nl"
-    shown = schema.in_markdown(name)
+    shown = in_markdown(name)
     assert not set(shown) & set("|<>`[]*_\\~!\n")
     plain = "trial 12, 1 - quality 0.1, CO2e 3.2 mg (RAPL; it's 50 %)"
-    assert schema.in_markdown(plain) == plain
+    assert in_markdown(plain) == plain
 
 
 # The link

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
+from servers import free_port
 
 import green_optuna as go
 from green_optuna.errors import OptionError, TrackerError
@@ -18,7 +19,6 @@ from green_optuna.terms import read_terms
 from green_optuna.tracking import spool
 
 from .records import GRID, logged, make_record
-from .test_mlflow_trouble import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.tracking import series
+from green_optuna.tracking.front_note import front_note
 from green_optuna.tracking.mlflow import schema, view
 from green_optuna.tracking.mlflow.marks import mark_front
 
@@ -31,8 +32,9 @@ def log_front(store: Store, front: ParetoFront, study_key: str, tracker_name: st
     for path, text in schema.front_artifacts(front).items():
         store.client.log_text(run_id, text, path)
     runs_page = f"#/experiments/{store.experiment_id}/runs"
-    note = schema.front_note(
+    note = front_note(
         front,
+        limit=schema.MAX_TAG,
         view=view.page(store.experiment_id, study_key),
         pages={number: f"{runs_page}/{trial_run_id}" for number, trial_run_id in run_ids.items()},
     )

@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from green_optuna.folders import host_lock
+from green_optuna.tracking.front_note import default_selection
 from green_optuna.tracking.mlflow import schema
 from green_optuna.urls import shown_text
 
@@ -65,7 +66,7 @@ def mark_front(
 
 def _wanted(front: ParetoFront, run_ids: Mapping[int, str]) -> dict[str, Tags]:
     """Give the tags that the runs of the front's trials shall have."""
-    selection = schema.default_selection(front)
+    selection = default_selection(front)
     wanted: dict[str, Tags] = {}
     for number, run_id in run_ids.items():
         chosen = selection is not None and number == selection.number

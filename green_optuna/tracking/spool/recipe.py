@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna.errors import OptionError, TrackerError
 from green_optuna.tracking.mlflow import MLflowTracker
+from green_optuna.tracking.wandb import WandbTracker
 from green_optuna.urls import MASK, shown_url
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def recipe_of(tracker: Tracker) -> dict[str, Any] | None:
     """
     if isinstance(tracker, MLflowTracker):
         return {"kind": "mlflow", **tracker.spooled_options()}
+    if isinstance(tracker, WandbTracker):
+        return {"kind": "wandb", **tracker.spooled_options()}
     return None
 
 
@@ -59,7 +62,10 @@ class MakeAgain:
 
     def _make(self, entry: Entry) -> Tracker | None:
         recipe = entry.recipe or {}
-        makers: dict[object, Callable[[str, Mapping[str, Any]], Tracker]] = {"mlflow": self._mlflow}
+        makers: dict[object, Callable[[str, Mapping[str, Any]], Tracker]] = {
+            "mlflow": self._mlflow,
+            "wandb": _wandb,
+        }
         make = makers.get(recipe.get("kind"))
         if make is None:
             return None
@@ -80,6 +86,16 @@ class MakeAgain:
             },
             name=name,
         )
+
+
+def _wandb(name: str, recipe: Mapping[str, Any]) -> WandbTracker:
+    return WandbTracker(
+        recipe["project"],
+        entity=recipe["entity"],
+        mode=recipe["mode"],
+        folder=recipe["folder"],
+        name=name,
+    )
 
 
 def _with_password(uri: str) -> str:

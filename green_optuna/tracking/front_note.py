@@ -1,0 +1,101 @@
+"""A study's front in words and as a table, in Markdown, for the run of the study."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from green_optuna.rules import Tolerance
+from green_optuna.tracking.series import shorten
+from green_optuna.units import describe_quantity, quantity_label, show_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from green_optuna.front import ParetoFront
+    from green_optuna.selection import Selection
+
+FRONT_FILE = "front/pareto.json"
+
+# Of a study's name, which is the user's and may be of any length.
+MAX_NAME = 250
+
+
+def default_selection(front: ParetoFront) -> Selection | None:
+    """Give what the default rule selects, or None where it does not fit the front."""
+    fits = len(front) and set(Tolerance().objectives) <= set(front.objectives)
+    return front.select() if fits else None
+
+
+def front_note(
+    front: ParetoFront,
+    *,
+    limit: int,
+    view: str | None = None,
+    pages: Mapping[int, str] | None = None,
+) -> str:
+    """Write the front as a Markdown table, for the description of the study's run.
+
+    Args:
+        front: The front.
+        limit: How many characters it may have.
+        view: Where a view of the study opens.
+        pages: Where the trials' runs open, by the trials' numbers.
+    """
+    note = _front_summary(front, view=view, pages=pages or {})
+    names = front.objectives
+    note += "\n| trial | " + " | ".join(map(_heading, names)) + " |\n"
+    note += "|---:|" + "---:|" * len(names) + "\n"
+    losses = front.candidates.losses[list(front.rows)].tolist()
+    for row, (trial, values) in enumerate(zip(front.trials, losses, strict=True)):
+        shown = [show_quantity(name, value) for name, value in zip(names, values, strict=True)]
+        number = _linked(str(trial.number), (pages or {}).get(trial.number))
+        line = f"| {number} | " + " | ".join(shown) + " |\n"
+        left_out = f"\n{len(front) - row} more are in `{FRONT_FILE}`."
+        if len(note) + len(line) + len(left_out) > limit:
+            return shorten(note, limit - len(left_out)) + left_out
+        note += line
+    return shorten(note, limit)
+
+
+def _front_summary(front: ParetoFront, *, view: str | None, pages: Mapping[int, str]) -> str:
+    """Say in Markdown how large the front is, what is selected, and what the search cost."""
+    study_name = in_markdown(shorten(front.study_name, MAX_NAME))
+    note = (
+        f"**Pareto front** of study {study_name}: {len(front)} of "
+        f"{len(front.candidates.trials)} completed trials.\n"
+    )
+    if view is not None:
+        note += f"\n{_linked('See its trials, charts and energy traces', view)}.\n"
+    if front.note is not None:
+        note += f"\n{in_markdown(front.note)}\n"
+    selection = default_selection(front)
+    if selection is None:
+        return note + f"\n{in_markdown(str(front.ledger))}\n"
+    # The name is said once, and may be long.
+    number = _linked(f"trial {selection.number}", pages.get(selection.number))
+    note += f"\nSelected by default: {number}, {in_markdown(selection.rule.describe())}"
+    scores = (describe_quantity(name, value) for name, value in selection.objectives.items())
+    note += f": {in_markdown(', '.join(scores))}.\n"
+    cost = front.ledger.summary(selection.number, selection.measurement)
+    return note + f"\n{in_markdown(cost)}\n"
+
+
+def _heading(name: str) -> str:
+    """Name a quantity without the unit of its data, since each value shows its own."""
+    return quantity_label(name).partition(" (")[0]
+
+
+def _linked(text: str, page: str | None) -> str:
+    return text if page is None else f"[{text}]({page})"
+
+
+def in_markdown(text: str) -> str:
+    """Write a text so that Markdown, and the HTML in it, shows it as it is, in one line.
+
+    >>> in_markdown("a | study <b>")
+    'a &#124; study &#60;b&#62;'
+    """
+    return re.sub(
+        r"[^\w\s.,:;'()%/=+-]|_", lambda found: f"&#{ord(found[0])};", " ".join(text.split())
+    )
