@@ -18,9 +18,7 @@ from mlflow.tracking import fluent
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
-import green_optuna as go
-
-from .wandb_files import wandb_runs
+from .wandb_runs import runs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -40,10 +38,6 @@ TABLES: dict[str, str] = dict(
     re.findall(r"^<!-- table: (.+) -->\n((?:\|.*\n)+)", TEXT, flags=re.MULTILINE)
 )
 NOT_THERE = "not there"
-NEEDS_WANDB_TRACKER = pytest.mark.skipif(
-    not hasattr(go, "WandbTracker"), reason="green_optuna has no tracker for W&B yet"
-)
-
 # Optuna seeds the sampler anew for threads, so that any trial may be one that fails.
 TWO_THREADS = "n_jobs=2, catch=MemoryError"
 
@@ -250,20 +244,21 @@ def wandb_logged_by(code: str, folder: Path) -> tuple[dict[int, Logged], optuna.
         wandb.finish()
         wandb.teardown()
     logged: dict[int, Logged] = {}
-    for run in wandb_runs(folder):
-        of_run: Logged = {("project", run.project): True, ("group", run.group): True}
-        of_run |= {("tag", tag): True for tag in run.tags}
+    for run in runs_in(folder):
+        name = run.meta.display_name
+        of_run: Logged = {("project", run.meta.project): True, ("group", run.meta.run_group): True}
+        of_run |= {("tag", tag): True for tag in run.meta.tags}
         of_run |= {("config", key): value for key, value in run.config.items()}
-        named = re.search(r"trial[-/](\d+)", run.name)
-        for line in run.history:
+        named = re.search(r"trial[-/](\d+)", name)
+        lines = [*run.rows, *([run.summary] if named else [])]
+        for line in lines:
             # In the one run of a study, the step is the trial's number.
             number = int(named[1]) if named else int(line["_step"])
-            logged.setdefault(number, {**of_run, ("run name", run.name): True})
+            logged.setdefault(number, {**of_run, ("run name", name): True})
             logged[number] |= {("metric", key): value for key, value in line.items()}
     return logged, study
 
 
-@NEEDS_WANDB_TRACKER
 @pytest.mark.usefixtures("_wandb_offline")
 @pytest.mark.parametrize("section", [name for name in TABLES if "wandb" in name])
 def test_what_the_wandb_callback_logged_is_where_the_page_says(

@@ -113,7 +113,8 @@ def away(base_url: str, reason: object, secrets: Iterable[str] = ()) -> TrackerE
     return TrackerError(
         f"W&B at {shown_url(base_url)} does not take runs "
         f"({hide_secrets(shown_text(str(reason)), secrets)}). Check the network and "
-        'WANDB_BASE_URL, or pass WandbTracker(mode="offline") and send the runs later with `wandb sync`.'
+        'WANDB_BASE_URL, or pass WandbTracker(mode="offline") and send the runs later with '
+        "`wandb sync`."
     )
 
 
