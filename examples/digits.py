@@ -9,9 +9,7 @@ trained weighs more in its CO2e than how cleverly the search goes on.
 """
 
 import argparse
-import shlex
 
-import mlflow
 import numpy as np
 import optuna
 import torch
@@ -20,8 +18,8 @@ from sklearn.model_selection import train_test_split
 from torch import nn
 
 import green_optuna as go
+from green_optuna.terms import read_links
 from green_optuna.units import format_co2e, format_count
-from green_optuna.urls import shown_url
 
 # Networks this small gain nothing from a second thread, and pay for it.
 torch.set_num_threads(1)
@@ -117,5 +115,5 @@ if __name__ == "__main__":
     print_choice(front)
     chosen = front.select()
     print(front.ledger.summary(chosen.number, chosen.measurement))
-    uri = shlex.quote(shown_url(mlflow.get_tracking_uri()))
-    print(f"See each trial's energy over time: mlflow ui --backend-store-uri {uri}")
+    for link in read_links(study).values():
+        print(f"See each trial's energy over time: {link}")

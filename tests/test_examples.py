@@ -53,7 +53,7 @@ def test_the_digits_example_prints_what_its_study_holds(tmp_path: Path) -> None:
     said_how = f"Energy is {chosen.measurement.basis}" in done.stdout
     assert said_how == (chosen.measurement.basis != "measured")
 
-    uri = done.stdout.partition("--backend-store-uri ")[2].strip()
+    uri = done.stdout.partition("--backend-store-uri ")[2].partition(",")[0]
     assert Path(uri.removeprefix("sqlite:///")) == tmp_path / "mlflow.db"
     tracked = mlflow.MlflowClient(uri).get_run(str(chosen.mlflow_run_id))
     assert tracked.data.params["epochs"] == str(chosen.params["epochs"])

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import logging
 import os
 import platform
@@ -133,6 +134,33 @@ def write_run(client: MlflowClient, experiment_id: str, like: Run, points: list[
         client.set_terminated(made.info.run_id)
 
 
+def on_wandb(folder: Path) -> Iterator[Variant]:
+    """Our W&B tracker, and W&B's client with what the tracker wrote, a row a second."""
+    from green_optuna.tracking.wandb import schema
+    from green_optuna.tracking.wandb.place import Place
+    from green_optuna.tracking.wandb.service import open_run
+
+    record = ready_made_record(0)
+    rows = list(schema.trace_rows(record, after=-1))
+    summary, config = schema.summary(record), schema.config(record)
+    place = Place("client", "offline", folder / "client")
+    place.make_folder()
+
+    def write() -> None:
+        said = {"id": os.urandom(8).hex(), "name": "trial", "group": "tracked", "job_type": "trial"}
+        # With the same settings: what W&B does by itself is not at issue.
+        run = open_run(place, None, **said, config={})
+        for row in rows:
+            run.log(row)
+        run.config.update(config)
+        run.summary.update(summary)
+        run.finish()
+
+    tracker = go.WandbTracker("tracker", mode="offline", folder=folder / "tracker")
+    yield Variant("WandbTracker, offline", Logs(tracker))
+    yield Variant("W&B's client, offline", write)
+
+
 def report(times: dict[str, list[float]]) -> Iterator[str]:
     """Give the lines of the table: medians, and each tracker's by its client's."""
     yield f"| a trial with a trace of {TRACE_POINTS} points | ms | by the client alone |"
@@ -164,6 +192,9 @@ def main() -> None:
             *on_mlflow(f"sqlite:///{folder / 'mlflow.db'}", "SQLite"),
             *on_mlflow(server.uri, "a server"),
         ]
+        if importlib.util.find_spec("wandb"):
+            variants += on_wandb(folder)
+            packages.append("wandb")
         times = measure(variants, rounds)
     print("\n".join(machine(packages)))
     print(f"medians of {rounds} trials each\n")

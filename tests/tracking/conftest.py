@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _state_folder_at_exit(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep what is told to trackers as the process ends out of the user's own state folder."""
+def _at_exit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what trackers are told as the process ends out of the user's folder and the output."""
     os.environ["GREEN_OPTUNA_STATE_FOLDER"] = str(tmp_path_factory.mktemp("state"))
+    yield
+    logging.getLogger("green_optuna").setLevel(logging.CRITICAL)
 
 
 @pytest.fixture(scope="session")

@@ -487,6 +487,12 @@ def test_a_relative_store_is_made_absolute(uri: str, path: str, tmp_path: Path) 
     assert absolute_uri(uri) == uri.replace(path, str(tmp_path / path))
 
 
+@pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:mlruns"])
+def test_a_relative_folder_is_made_absolute(uri: str, tmp_path: Path) -> None:
+    """MLflow's older stores are folders."""
+    assert absolute_uri(uri) == str(tmp_path / "mlruns")
+
+
 @pytest.mark.parametrize(
     "uri",
     [
@@ -496,6 +502,9 @@ def test_a_relative_store_is_made_absolute(uri: str, path: str, tmp_path: Path) 
         "sqlite:///file:mlflow.db?uri=true",
         "http://localhost:5000",
         "postgresql://user:secret@host/mlflow",
+        "databricks",
+        "databricks://profile",
+        "/var/mlruns",
     ],
 )
 def test_any_other_store_is_left_as_it_is(uri: str) -> None:
