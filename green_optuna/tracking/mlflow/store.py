@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import logging
+import math
 import os
 import sys
 import threading
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
     from mlflow.store.entities import PagedList
+
+# A server that has answered is not asked again so soon, in s, whether it is there.
+FRESH_S = 2.0
 
 # As many runs as a server gives at once.
 MAX_RESULTS = 1000
@@ -53,6 +57,7 @@ class Store:
     _study_runs: dict[str, str] = field(default_factory=dict)
     _found: dict[tuple[tuple[str, str], ...], str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _answered_at_s: float = -math.inf
 
     @classmethod
     def connect(
@@ -92,12 +97,14 @@ class Store:
             return cls(uri, client, experiment_id(client, experiment, current_id))
 
     def check(self) -> None:
-        """Hold that a server still answers.
+        """Hold that a server still answers, unless it has just done so.
 
         Raises:
             TrackerError: It does not.
         """
-        _check_server(self.uri, self.client)
+        if is_server(self.uri) and time.monotonic() - self._answered_at_s > FRESH_S:
+            _check_server(self.uri, self.client)
+            self._answered_at_s = time.monotonic()
 
     def create_run(self, name: str, tags: Mapping[str, str], *, started_at: float) -> Run:
         """Make a run.
