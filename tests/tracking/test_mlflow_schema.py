@@ -104,12 +104,8 @@ def test_tags_say_what_the_figures_rest_on() -> None:
         "green_optuna.fingerprint": "0123456789ab",
         "green_optuna.resolution_s": "0.1",
         "green_optuna.shared": "false",
-        "green_optuna.carbon_intensity_g_per_kwh": "100.0",
-        "green_optuna.carbon_intensity_source": "the test",
-        "green_optuna.pue": "1.5",
-        "green_optuna.source.cpu": "RAPL",
-        "green_optuna.source.gpu": "NVML",
-        "green_optuna.source.ram": "10 W estimated for memory",
+        "green_optuna.grid": "100.0 g/kWh (the test), PUE 1.5",
+        "green_optuna.sources": "cpu: RAPL; gpu: NVML; ram: 10 W estimated for memory",
     }
 
 

@@ -107,19 +107,20 @@ def tags(trial: TrialRecord) -> dict[str, str]:
     said: dict[str, object] = {STATE_TAG: trial.state}
     measurement = trial.measurement
     if measurement is not None:
+        grid, sources = measurement.grid, measurement.sources
         said |= {
             "green_optuna.basis": measurement.basis,
             "green_optuna.host": measurement.host,
             "green_optuna.fingerprint": measurement.fingerprint,
             "green_optuna.resolution_s": measurement.resolution_s,
             "green_optuna.shared": str(measurement.shared).lower(),
-            "green_optuna.carbon_intensity_g_per_kwh": measurement.grid.carbon_intensity_g_per_kwh,
-            "green_optuna.carbon_intensity_source": measurement.grid.source,
-            "green_optuna.pue": measurement.grid.pue,
-        }
-        said |= {
-            f"green_optuna.source.{component}": source.name
-            for component, source in measurement.sources.items()
+            # In words, and few of them: MLflow's pages fetch all tags of each run that they list.
+            "green_optuna.grid": (
+                f"{grid.carbon_intensity_g_per_kwh} g/kWh ({grid.source}), PUE {grid.pue}"
+            ),
+            "green_optuna.sources": "; ".join(
+                f"{component}: {source.name}" for component, source in sources.items()
+            ),
         }
     if trial.live_flushes:
         said["green_optuna.live_flushes_in_window"] = trial.live_flushes
