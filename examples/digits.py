@@ -116,4 +116,4 @@ if __name__ == "__main__":
     chosen = front.select()
     print(front.ledger.summary(chosen.number, chosen.measurement))
     for link in read_links(study).values():
-        print(f"See each trial's energy over time: {link}")
+        print(f"Trials and energy traces: {link}")

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from green_optuna.record import measurement_of, trial_intervals
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import describe_quantity
@@ -110,9 +112,17 @@ class Selection:
 
 
 def finite_or_none(value: Any) -> Any:  # noqa: ANN401 - whatever a hyperparameter may be
-    """Put None for what JSON has no number for, an infinity or NaN, however deep it lies."""
+    """Put what JSON knows for what it does not, however deep it lies.
+
+    None stands for an infinity or NaN, and its text for what is no plain value, such as an enum.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, dict):
         return {name: finite_or_none(inside) for name, inside in value.items()}
     if isinstance(value, list | tuple):
         return [finite_or_none(inside) for inside in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, float):
+        # Of a subclass of float, the number itself.
+        return float(value) if math.isfinite(value) else None
+    return value if value is None or type(value) in (bool, int, str) else str(value)

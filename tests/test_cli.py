@@ -654,7 +654,7 @@ def test_run_says_how_to_open_mlflow(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'runs.db'}"
     (said,) = [line for line in err.splitlines() if "mlflow ui" in line]
     assert (
-        f"(mlflow): mlflow ui --backend-store-uri {uri}, then open http://127.0.0.1:5000/" in said
+        f"in mlflow: mlflow ui --backend-store-uri {uri}, then open http://127.0.0.1:5000/" in said
     )
     experiment = mlflow.MlflowClient(uri).get_experiment_by_name("green_optuna")
     assert experiment is not None

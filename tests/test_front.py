@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import enum
 import json
 import math
 import threading
 from typing import TYPE_CHECKING
 
+import numpy as np
 import optuna
 import pytest
 from hypothesis import given, settings
@@ -550,3 +552,26 @@ def test_a_study_without_names_is_refused() -> None:
     study = optuna.create_study(directions=["minimize"] * 2)
     with pytest.raises(go.StudyError, match="set_metric_names"):
         go.pareto_front(study)
+
+
+class Colour(enum.Enum):
+    """A choice that is no plain value."""
+
+    RED = 1
+
+
+@pytest.mark.filterwarnings("ignore:Choices for a categorical distribution")
+def test_parameters_that_are_no_plain_values_are_written_all_the_same(tmp_path: Path) -> None:
+    """In memory, Optuna takes enums and numbers of NumPy: a front of them is JSON too."""
+    study = go.create_study("s")
+    choices = {"colour": Colour.RED, "n": np.int64(4)}
+    distributions: dict[str, optuna.distributions.BaseDistribution] = {
+        name: optuna.distributions.CategoricalDistribution((value,))  # type: ignore[arg-type]
+        for name, value in choices.items()
+    }
+    study.add_trial(
+        optuna.create_trial(values=[0.1, 1e-6, 10], params=choices, distributions=distributions)
+    )
+    saved = go.pareto_front(study).save(tmp_path / "front.json")
+    (trial,) = json.loads(saved.read_text(encoding="utf-8"))["trials"]
+    assert (trial["param_colour"], trial["param_n"]) == ("Colour.RED", 4)

@@ -128,7 +128,8 @@ def test_records_for_a_tracker_of_the_users_own_wait_for_it(
     """Only the user's code can make it; that is no failure, and it is said."""
     keep_one(go.MemoryTracker())
     assert main(["sync"]) == 0
-    assert "Study 's': 1 record kept for 'memory', a tracker of your own" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Study 's': 1 record kept for 'memory': the study's next trial" in said
     assert len(spool.Spool.all()) == 1
 
 

@@ -173,7 +173,7 @@ def say(text: str) -> None:
 def say_links(study: optuna.Study) -> None:
     """Say how a study is opened in what tracks it, where something does."""
     for tracker, link in read_links(study).items():
-        say(f"See each trial and its energy trace ({tracker}): {link}")
+        say(f"Trials and energy traces in {tracker}: {link}")
 
 
 def _shown_columns(frame: pd.DataFrame, objectives: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from green_optuna.errors import StudyError
 from green_optuna.front import pareto_front
 from green_optuna.journal import fold_killed
 from green_optuna.terms import read_terms
-from green_optuna.tracking import MLflowTracker, StudyLog, spool
+from green_optuna.tracking import MLflowTracker, StudyLog, WandbTracker, spool
 from green_optuna.urls import shown_text
 
 if TYPE_CHECKING:
@@ -157,15 +157,17 @@ class _Sending:
             render.say(f"{whose}: {_records(n_records)} sent to {name!r}.")
         for name, n_records in done.left.items():
             self._say_left(whose, name, n_records, done.errors.get(name))
-        if done.sent and known is not None:
-            for tracker in self._make.made:
+        for tracker in self._make.made if done.sent else ():
+            if known is not None:
                 self._pass_on_front(tracker, *known)
+            elif isinstance(tracker, WandbTracker) and tracker.sync_command:
+                render.say(f"They are on this machine; to send them to W&B: {tracker.sync_command}")
 
     def _say_left(self, whose: str, name: str, n_records: int, error: Exception | None) -> None:
         if error is None:
             render.say(
-                f"{whose}: {_records(n_records)} kept for {name!r}, a tracker of your own: the "
-                "study's next trial with it sends them, or green_optuna.resend([your_tracker])."
+                f"{whose}: {_records(n_records)} kept for {name!r}: the study's next trial with "
+                "that tracker sends them, or green_optuna.resend([the_tracker])."
             )
             return
         self.failed = True

@@ -139,7 +139,7 @@ class StudyLog:
             return
         links = {}
         for tracker in trackers:
-            with self._trouble.tolerated(tracker):
+            with self._trouble.tolerated(tracker, of_trials=False):
                 link = tracker.study_link(self._study.study_name, self._terms)
                 if link is not None:
                     links[tracker.name] = without_secrets_of(tracker, link)
@@ -219,7 +219,7 @@ class StudyLog:
             return
         self._front = front.numbers
         for tracker in self._trackers:
-            with self._trouble.tolerated(tracker):
+            with self._trouble.tolerated(tracker, of_trials=False):
                 tracker.log_front(front)
 
     def end(self) -> None:
@@ -235,7 +235,7 @@ class StudyLog:
         if study is None:
             return
         for tracker in self._trackers:
-            with self._trouble.tolerated(tracker):
+            with self._trouble.tolerated(tracker, of_trials=False):
                 tracker.end_study(study.study_name, self._terms)
         atexit.unregister(self.end)
         self._finalizer.cancel()
@@ -258,7 +258,8 @@ def log_front(study: optuna.Study, trackers: Sequence[Tracker]) -> None:
 
     Args:
         study: A study in which a green_optuna objective has run.
-        trackers: Who is told. What they raise is raised here.
+        trackers: Who is told. What they raise is raised here. A run that one keeps open for the
+            study, as W&B's does, ends with the process.
 
     Raises:
         StudyError: No green_optuna objective has run in the study.

@@ -43,12 +43,18 @@ class Trouble:
         self._look_at_s: dict[str, float] = {}
 
     @contextlib.contextmanager
-    def tolerated(self, tracker: Tracker) -> Iterator[None]:
-        """Let a tracker fail: whatever it raises, the trial goes on."""
+    def tolerated(self, tracker: Tracker, *, of_trials: bool = True) -> Iterator[None]:
+        """Let a tracker fail: whatever it raises, the trial goes on.
+
+        Args:
+            tracker: The tracker.
+            of_trials: Whether it is told of a trial, whose record is kept in the end, rather than
+                of the study, whose front comes again.
+        """
         try:
             yield
         except Exception as error:
-            self._tell_once(tracker, error)
+            self._tell_once(tracker, error, of_trials=of_trials)
 
     def keep(self, tracker: Tracker, trial: TrialRecord, error: Exception) -> None:
         """Keep on disk what a tracker could not take.
@@ -58,7 +64,7 @@ class Trouble:
             trial: The record.
             error: What it raised.
         """
-        self._tell_once(tracker, error)
+        self._tell_once(tracker, error, of_trials=True)
         self._look_at_s[tracker.name] = 0.0
         try:
             spool.keep(tracker.name, trial, secrets=_secrets(tracker), recipe=_recipe(tracker))
@@ -95,15 +101,17 @@ class Trouble:
         for name, n_records in done.sent.items():
             _logger.info("%r took %d records that it could not take before.", name, n_records)
 
-    def _tell_once(self, tracker: Tracker, error: Exception) -> None:
+    def _tell_once(self, tracker: Tracker, error: Exception, *, of_trials: bool) -> None:
+        if not of_trials and tracker.name in self._told:
+            return
         kind = type(error).__name__
         said = f"{_named(tracker)} failed and will not be mentioned again ({kind})"
         self._warn_once(
-            tracker.name,
-            "%s: %s The work goes on. %s",
+            tracker.name if of_trials else f"study in {tracker.name}",
+            "%s: %s The work goes on%s",
             shown_of(tracker, said),
             shown_of(tracker, _sentence(str(error))),
-            self._where_kept(),
+            f". {self._where_kept()}" if of_trials else ", and the trials are told of as ever.",
         )
 
     def _warn_once(self, subject: str, message: str, *said: str) -> None:

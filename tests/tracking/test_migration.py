@@ -230,6 +230,10 @@ def _wandb_offline(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
+    import wandb
+
+    # It reads them once a process.
+    wandb.teardown()
 
 
 def wandb_logged_by(code: str, folder: Path) -> tuple[dict[int, Logged], optuna.Study]:

@@ -16,17 +16,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import optuna
 import pytest
 
 import green_optuna as go
+from green_optuna.cli import main
 from green_optuna.record import measurement_of
 from green_optuna.terms import read_terms
+from green_optuna.tracking import spool
 
 from .records import GRID, TERMS, make_measurement, make_record, studies_and_trials
 from .wandb_runs import runs_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mlflow import MlflowClient
 
     from .wandb_runs import LoggedRun
@@ -249,7 +254,7 @@ def test_offline_runs_are_sent_by_one_line_that_is_said(
     command = tracker.sync_command
     assert command is not None
     assert said[0].endswith(command)
-    assert tracker.study_link("digits", terms) == command
+    assert tracker.study_link("digits", terms) == f"kept on this machine; to send it, {command}"
     offline(folder).start_trial(make_record())
     executable = Path(sys.executable).parent / "wandb"
     shown = subprocess.run(
@@ -274,15 +279,63 @@ def test_the_tracker_is_made_again_from_its_options(
         "entity": "team",
         "mode": "offline",
         "folder": str(tmp_path),
+        "server": None,
     }
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
-    again = go.WandbTracker(**options)  # type: ignore[arg-type]  # their names are read at run time
+    spool.keep(tracker.name, make_record(), recipe=spool.recipe_of(tracker))
+    (entry,) = spool.Spool(spool.path(TERMS)).entries()
+    again = spool.MakeAgain()(entry)
+    assert isinstance(again, go.WandbTracker)
     assert again.spooled_options() == options
     pickled = pickle.dumps(tracker)
     assert b"s3cret" not in pickled
     assert pickle.loads(pickled).entity == "team"
     assert tracker.secrets == ("s3cret" * 7,)
+
+
+@pytest.fixture
+def _own_settings() -> Iterator[None]:
+    """Have W&B read its environment anew, and again after the test."""
+    import wandb
+
+    wandb.teardown()
+    yield
+    wandb.teardown()
+
+
+@pytest.mark.usefixtures("_own_settings")
+def test_records_are_not_sent_to_another_server(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They were to go to one's own, and the shell of sync may know of the public one alone."""
+    theirs = {"project": "p", "entity": None, "mode": "online", "folder": ".", "server": "http://x"}
+    spool.keep("wandb", make_record(), recipe={"kind": "wandb", **theirs})
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    assert main(["sync"]) == 1
+    said = capsys.readouterr().err
+    assert "were to go to W&B at http://x" in said
+    assert "WANDB_BASE_URL" in said
+
+
+@pytest.mark.usefixtures("_own_settings")
+def test_offline_stays_offline_whoever_sends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was the environment that said so, and another shell's says nothing."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert go.WandbTracker().spooled_options()["mode"] == "offline"
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
+    """W&B draws no text."""
+    record = make_record(
+        state="complete",
+        params={"n": np.int64(4), "x": np.float32(0.5)},
+        user_attrs={"ok": np.True_},
+    )
+    offline(tmp_path).finish_trial(record)
+    (logged,) = runs_in(tmp_path, n_ended=1)
+    assert (logged.config["n"], logged.config["x"]) == (4, 0.5)
+    assert logged.summary["user_attrs/ok"] is True
 
 
 def test_both_trackers_log_one_study(tmp_path: Path, client: MlflowClient, mlflow_uri: str) -> None:

@@ -176,7 +176,7 @@ def test_a_server_that_says_nothing_is_not_asked_at_each_trial(
     tmp_path: Path, silent_server: str
 ) -> None:
     """The first trial finds out, and the next ones do not wait again."""
-    code = STUDY + "print(objective.options.trackers[0]._own._away is not None)"
+    code = STUDY + "print(objective.options.trackers[0]._own.patience._again_at_s > 0)"
     done = run_in_python(code, tmp_path, WANDB_BASE_URL=silent_server, WANDB_API_KEY=KEY)
     assert "['COMPLETE', 'COMPLETE', 'COMPLETE']\nTrue" in done.stdout
     assert done.stderr.count("timed out") == 1

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from typing import TYPE_CHECKING
 
-from green_optuna.errors import TrackerError
 from green_optuna.locks import ProcessLock
 from green_optuna.tracking.mlflow.place import absolute_uri, current_experiment
 from green_optuna.tracking.mlflow.store import Store
+from green_optuna.tracking.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-# A server that takes longer than this to say nothing is not asked again for ten times as long: a
-# study waits a tenth of its time for it at most.
-SLOW_S = 1.0
-PATIENCE = 10.0
 
 
 class Connection:
@@ -40,7 +34,7 @@ class Connection:
         self._uri: str | None = None
         self._store: Store | None = None
         self._pid = os.getpid()
-        self._away: tuple[float, str] | None = None
+        self._patience = Patience()
 
     def place(self) -> tuple[str, str | None]:
         """Give the store's URI, and the number of MLflow's current experiment there, if any.
@@ -66,9 +60,9 @@ class Connection:
             forked = self._pid != os.getpid()
             if forked or self._store is None:
                 # Others may have waited for the one who found out that it is away.
-                self._check_patience()
+                self._patience.check()
                 uri, current_id = self.place()
-                with self._patient():
+                with self._patience.watching():
                     self._store = Store.connect(
                         uri, self._experiment, current_id=current_id, forked=forked
                     )
@@ -82,35 +76,14 @@ class Connection:
         Raises:
             TrackerError: It is not, or is away by now.
         """
-        self._check_patience()
+        self._patience.check()
         try:
             store = self.store()
-            with self._patient():
+            with self._patience.watching():
                 store.check()
                 yield store
         except Exception:
             # Look everything up again the next time: it may have been set up anew.
             with self._lock:
                 self._store = None
-            raise
-
-    def _check_patience(self) -> None:
-        """Do not wait again so soon for a store that took long to say nothing.
-
-        Raises:
-            TrackerError: It was away a moment ago, and finding that out took its time.
-        """
-        if self._away is not None and time.monotonic() < self._away[0]:
-            raise TrackerError(self._away[1])
-
-    @contextlib.contextmanager
-    def _patient(self) -> Iterator[None]:
-        """Remember how long it took to find out that the store is away."""
-        began_s = time.monotonic()
-        try:
-            yield
-        except TrackerError as error:
-            now_s = time.monotonic()
-            if now_s - began_s > SLOW_S:
-                self._away = now_s + PATIENCE * (now_s - began_s), str(error)
             raise

@@ -89,13 +89,20 @@ class MakeAgain:
 
 
 def _wandb(name: str, recipe: Mapping[str, Any]) -> WandbTracker:
-    return WandbTracker(
-        recipe["project"],
-        entity=recipe["entity"],
-        mode=recipe["mode"],
-        folder=recipe["folder"],
-        name=name,
-    )
+    """Make a tracker for W&B.
+
+    Raises:
+        TrackerError: The runs were to go to another server than this process's.
+    """
+    options = {key: recipe[key] for key in ("project", "entity", "mode", "folder")}
+    tracker = WandbTracker(**options, name=name)
+    server = tracker.server()
+    if server != recipe["server"]:
+        raise TrackerError(
+            f"The runs were to go to W&B at {recipe['server']}, and here it is at {server}: set "
+            "WANDB_BASE_URL to that address."
+        )
+    return tracker
 
 
 def _with_password(uri: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import json
 import os
@@ -11,23 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from green_optuna.errors import TrackerError
 from green_optuna.locks import ProcessLock
 from green_optuna.tracking import series
 from green_optuna.tracking.front_note import FRONT_FILE, front_note
+from green_optuna.tracking.patience import Patience
 from green_optuna.tracking.wandb import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from green_optuna.front import ParetoFront
     from green_optuna.record import TrialRecord
     from green_optuna.tracking.wandb.place import Place
-
-# A server that takes longer than this to say nothing is not asked again for ten times as long: a
-# study waits a tenth of its time for it at most.
-SLOW_S = 1.0
-PATIENCE = 10.0
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +34,7 @@ class Process:
         digests: Of the studies that have an offline run, in order.
         runs_folder: The folder in which each run has one.
         project_page: The address of the project's page.
+        patience: How long the server was waited for.
     """
 
     place: Place | None = None
@@ -53,28 +46,7 @@ class Process:
     project_page: str = ""
     pid: int = field(default_factory=os.getpid)
     fronts: ProcessLock = field(default_factory=ProcessLock)
-    _away: tuple[float, Exception] | None = None
-
-    def check_patience(self) -> None:
-        """Do not wait again so soon for a server that took long to say nothing.
-
-        Raises:
-            TrackerError: It was away a moment ago, and finding that out took its time.
-        """
-        if self._away is not None and time.monotonic() < self._away[0]:
-            raise TrackerError(str(self._away[1])) from self._away[1]
-
-    @contextlib.contextmanager
-    def patient(self) -> Iterator[None]:
-        """Remember how long it took to find out that a server is away."""
-        began_s = time.monotonic()
-        try:
-            yield
-        except (TrackerError, TimeoutError) as error:
-            now_s = time.monotonic()
-            if now_s - began_s > SLOW_S:
-                self._away = now_s + PATIENCE * (now_s - began_s), error
-            raise
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(slots=True)

@@ -94,6 +94,8 @@ def _hashed(key: str, name: str) -> str:
 
 def _value(value: object) -> object:
     """Give a value that W&B can chart, or else its text."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int) and abs(value) <= _MAX_INTEGER:

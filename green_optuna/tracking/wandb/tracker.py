@@ -20,6 +20,7 @@ from green_optuna.tracking.tracker import Tracker
 from green_optuna.tracking.wandb import place as places
 from green_optuna.tracking.wandb import schema, service
 from green_optuna.tracking.wandb.runs import OpenRun, Process, log_front
+from green_optuna.urls import shown_url
 
 if TYPE_CHECKING:
     from green_optuna.front import ParetoFront
@@ -115,6 +116,8 @@ class WandbTracker(Tracker):
     def spooled_options(self) -> dict[str, str | None]:
         """Give what makes the tracker again in any process: where it logs, no API key.
 
+        With them goes the server's address, of which no option is made: where runs are sent.
+
         Raises:
             TrackerError: The environment says what cannot be used.
         """
@@ -122,9 +125,16 @@ class WandbTracker(Tracker):
         return {
             "project": place.project,
             "entity": self.entity,
-            "mode": self.mode,
+            "mode": place.mode,
             "folder": str(place.folder),
+            "server": self.server(),
         }
+
+    def server(self) -> str | None:
+        """Give the address of the server that runs are sent to, no password; None where offline."""
+        if self._place().mode != "online":
+            return None
+        return shown_url(str(service.global_settings().base_url))
 
     @property
     def sync_command(self) -> str | None:
@@ -145,7 +155,8 @@ class WandbTracker(Tracker):
         """
         place = self._place()
         if place.mode == "offline":
-            return places.sync_command(place.runs_folder, [schema.study_digest(terms.key)])
+            command = places.sync_command(place.runs_folder, [schema.study_digest(terms.key)])
+            return f"kept on this machine; to send it, {command}"
         page = self._process().project_page
         group = quote(schema.group_of(study_name, terms.key), safe="")
         return f"{page}/groups/{group}" if page else None
@@ -260,17 +271,17 @@ class WandbTracker(Tracker):
         return run
 
     def _opened_online(self, own: Process, place: Place, **said: Any) -> Any:  # noqa: ANN401
-        own.check_patience()
+        own.patience.check()
         settings = service.global_settings()
         own.secrets = service.find_key(settings.base_url)
-        with own.patient():
+        with own.patience.watching():
             service.check_server(settings)
             return service.open_run(place, self.entity, **said)
 
     def _finish(self, run: Any, *, failed: bool = False) -> None:  # noqa: ANN401 - a wandb.Run
         own = self._process()
         try:
-            with own.patient():
+            with own.patience.watching():
                 run.finish(exit_code=1 if failed else 0)
         except TimeoutError as error:
             raise TrackerError(
