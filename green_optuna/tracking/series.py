@@ -63,7 +63,7 @@ def run_name(trial: TrialRecord) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """Cut a text to what MLflow takes, visibly."""
+    """Cut a text to what a tracker takes, visibly."""
     return text if len(text) <= limit else text[: limit - len(SHORTENED)] + SHORTENED
 
 

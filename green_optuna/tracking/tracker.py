@@ -45,6 +45,7 @@ class Tracker(Protocol):
                           again, if the process was killed while it was called
     :meth:`log_front`     the Pareto front, after a trial that changed it, at most every 30 s,
                           and as the process ends
+    :meth:`study_link`    the study's name and terms, once the first trial's run is open
     :meth:`end_study`     the study's name and terms, as the process ends
     ===================== ===================================================================
 
@@ -53,7 +54,8 @@ class Tracker(Protocol):
 
     All are called outside the measured window but :meth:`log_progress`. They may be called from
     several threads at once, each time for another trial. What they raise never costs a trial:
-    the user is warned once and the record is kept on disk. A tracker travels to other processes
+    the user is warned once, and the record is kept on disk and sent again later (the next trial
+    does it, or :func:`resend`). A tracker travels to other processes
     by pickle, so make what cannot travel (a connection, an open file) when it is first needed.
 
     Attributes:
