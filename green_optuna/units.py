@@ -141,6 +141,15 @@ def show_quantity(name: str, value: float) -> str:
     return _QUANTITIES[name][1](value) if name in _QUANTITIES else f"{value:.4g}"
 
 
+def quantity_heading(name: str) -> str:
+    """Name a quantity without the unit of its data, since each value shows its own.
+
+    Args:
+        name: The quantity's name in data, such as ``"co2e_kg"``.
+    """
+    return quantity_label(name).partition(" (")[0]
+
+
 def describe_quantity(name: str, value: float) -> str:
     """Name a quantity of a study and show its value, for a sentence: ``"CO2e 12.3 mg"``.
 
@@ -148,5 +157,4 @@ def describe_quantity(name: str, value: float) -> str:
         name: The quantity's name in data, such as ``"co2e_kg"``.
         value: Its value, in the unit that the name carries.
     """
-    label = quantity_label(name).partition(" (")[0]
-    return f"{label} {show_quantity(name, value)}"
+    return f"{quantity_heading(name)} {show_quantity(name, value)}"

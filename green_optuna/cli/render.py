@@ -16,7 +16,7 @@ from green_optuna.terms import read_links
 from green_optuna.units import (
     format_co2e,
     format_energy,
-    quantity_label,
+    quantity_heading,
     show_quantity,
 )
 
@@ -59,7 +59,7 @@ def front_table(front: ParetoFront, *, dominated: bool = False) -> Table:
     if dominated:
         table.add_column("on front")
     for name in columns:
-        table.add_column(_heading(name), justify="right", no_wrap=True)
+        table.add_column(quantity_heading(name), justify="right", no_wrap=True)
     table.add_column("hyperparameters", overflow="fold")
     params = {trial.number: trial.params for trial in front.candidates.trials}
     for record in _records(frame):
@@ -112,7 +112,7 @@ def selection_table(selection: Selection) -> Table:
     for name, value in selection.objectives.items():
         interval = selection.intervals[name]
         ends = "" if interval is None else f" ({_ends(name, interval)})"
-        table.add_row(_heading(name), show_quantity(name, value) + ends)
+        table.add_row(quantity_heading(name), show_quantity(name, value) + ends)
     if selection.measurement is not None and "energy_kwh" not in selection.objectives:
         energy = show_quantity("energy_kwh", selection.measurement.energy_per_run_kwh)
         table.add_row("energy", f"{energy} ({selection.measurement.basis})")
@@ -187,11 +187,6 @@ def _shown_columns(frame: pd.DataFrame, objectives: Sequence[str]) -> list[str]:
 def _ends(name: str, interval: Interval) -> str:
     low, high = (show_quantity(name, end) for end in (interval.low, interval.high))
     return f"{interval.confidence:.0%} interval of {interval.n} runs: {low} to {high}"
-
-
-def _heading(name: str) -> str:
-    """Name a quantity without the unit of its data, since each value shows its own."""
-    return quantity_label(name).partition(" (")[0]
 
 
 def _shown(name: str, value: float | None) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from green_optuna.rules import Tolerance
 from green_optuna.tracking.series import shorten
-from green_optuna.units import describe_quantity, quantity_label, show_quantity
+from green_optuna.units import describe_quantity, quantity_heading, show_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ def front_note(
     """
     note = _front_summary(front, view=view, pages=pages or {})
     names = front.objectives
-    note += "\n| trial | " + " | ".join(map(_heading, names)) + " |\n"
+    note += "\n| trial | " + " | ".join(map(quantity_heading, names)) + " |\n"
     note += "|---:|" + "---:|" * len(names) + "\n"
     losses = front.candidates.losses[list(front.rows)].tolist()
     for row, (trial, values) in enumerate(zip(front.trials, losses, strict=True)):
@@ -79,11 +79,6 @@ def _front_summary(front: ParetoFront, *, view: str | None, pages: Mapping[int, 
     note += f": {in_markdown(', '.join(scores))}.\n"
     cost = front.ledger.summary(selection.number, selection.measurement)
     return note + f"\n{in_markdown(cost)}\n"
-
-
-def _heading(name: str) -> str:
-    """Name a quantity without the unit of its data, since each value shows its own."""
-    return quantity_label(name).partition(" (")[0]
 
 
 def _linked(text: str, page: str | None) -> str:
