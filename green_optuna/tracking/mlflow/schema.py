@@ -5,13 +5,13 @@ Names keep to the characters that MLflow takes, and what exceeds its limits is s
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from green_optuna.tracking import keys
 from green_optuna.tracking.front_note import FRONT_FILE
+from green_optuna.tracking.keys import MAX_KEY
 from green_optuna.tracking.series import shorten
 from green_optuna.urls import shown_text
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from green_optuna.front import ParetoFront
     from green_optuna.record import Kind, State, TrialRecord
+
+T = TypeVar("T")
 
 STUDY_KEY_TAG = "green_optuna.study_key"
 ROLE_TAG = "green_optuna.role"
@@ -38,8 +40,6 @@ STATUS: dict[State, str] = {
     "killed": "FAILED",
 }
 
-
-MAX_KEY = 250
 MAX_PARAM = 6000
 MAX_TAG = 8000
 
@@ -53,22 +53,9 @@ def key_for(name: str) -> str:
     return shorten(re.sub(r"^\.\.", "_.", key), MAX_KEY)
 
 
-def keyed(values: Mapping[str, object], *, prefix: str = "") -> dict[str, object]:
-    """Give values under keys that MLflow takes, each its own.
-
-    Two names that become one key are told apart by a few digits of their hash.
-    """
-    keys = {name: key_for(prefix + name) for name in values}
-    uses = Counter(keys.values())
-    return {
-        key if uses[key] == 1 or key == prefix + name else _hashed(key, name): values[name]
-        for name, key in keys.items()
-    }
-
-
-def _hashed(key: str, name: str) -> str:
-    digits = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{key[: MAX_KEY - 1 - len(digits)]}_{digits}"
+def keyed(values: Mapping[str, T], *, prefix: str = "") -> dict[str, T]:
+    """Give values under keys that MLflow takes, each its own."""
+    return keys.keyed(values, key_for, prefix=prefix)
 
 
 def params(trial: TrialRecord) -> dict[str, str]:

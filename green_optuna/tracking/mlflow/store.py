@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from green_optuna.folders import host_lock
 from green_optuna.tracking import series
+from green_optuna.tracking.keys import MAX_KEY
 from green_optuna.tracking.mlflow import schema
 from green_optuna.tracking.mlflow.place import experiment_id, is_server, scheme_of
 from green_optuna.tracking.mlflow.reach import DATABASE_PORTS, check_database, check_server
@@ -117,7 +118,7 @@ class Store:
         return self.client.create_run(
             self.experiment_id,
             start_time=int(started_at * 1000),
-            run_name=series.shorten(name, schema.MAX_KEY),
+            run_name=series.shorten(name, MAX_KEY),
             tags={**_origin_tags(), **tags},
         )
 

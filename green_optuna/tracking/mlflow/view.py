@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from green_optuna.record import measurement_of
 from green_optuna.tracking import series
+from green_optuna.tracking.keys import MAX_KEY
 from green_optuna.tracking.mlflow import schema
 from green_optuna.urls import shown_text
 
@@ -114,7 +115,7 @@ def tag_value(
             return None
         now_ms = int(at_s * 1000)
         view = {
-            "name": series.shorten(front.study_name, schema.MAX_KEY),
+            "name": series.shorten(front.study_name, MAX_KEY),
             "createdAt": before.get("createdAt", now_ms),
             "updatedAt": now_ms,
             "state": state,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from green_optuna.tracking import series
+from green_optuna.tracking import keys, series
 from green_optuna.urls import shown_text
 
 if TYPE_CHECKING:
@@ -30,8 +29,7 @@ _RESERVED = {"_wandb", OURS}
 
 # W&B's server takes names and groups of this length.
 MAX_NAME = 128
-# No limit of W&B's: what is longer is of no use as the head of a column, or in it.
-MAX_KEY = 250
+# No limit of W&B's: what is longer is of no use in a column.
 MAX_TEXT = 10_000
 
 # Beyond this, JavaScript rounds an integer.
@@ -70,26 +68,13 @@ def group_of(study_name: str, key: str) -> str:
 
 def key_for(name: str) -> str:
     """Make a name a key that W&B keeps apart from others: it reads a dot as one within another."""
-    key = series.shorten(re.sub(r"[.\x00-\x1f\x7f]", "_", name), MAX_KEY) or "_"
+    key = series.shorten(re.sub(r"[.\x00-\x1f\x7f]", "_", name), keys.MAX_KEY) or "_"
     return f"{key}_" if key in _RESERVED else key
 
 
 def keyed(values: Mapping[str, object]) -> dict[str, object]:
-    """Give values under keys that W&B takes, each its own.
-
-    Two names that become one key are told apart by a few digits of their hash.
-    """
-    keys = {name: key_for(name) for name in values}
-    uses = Counter(keys.values())
-    return {
-        key if uses[key] == 1 or key == name else _hashed(key, name): _value(values[name])
-        for name, key in keys.items()
-    }
-
-
-def _hashed(key: str, name: str) -> str:
-    digits = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return f"{key[: MAX_KEY - 1 - len(digits)]}_{digits}"
+    """Give values, as W&B shows them, under keys that it takes, each its own."""
+    return {key: _value(value) for key, value in keys.keyed(values, key_for).items()}
 
 
 def _value(value: object) -> object:
