@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from green_optuna.carbon import Grid
@@ -60,19 +60,32 @@ class Report:
     t_s: float
 
 
-def thin_reports(reports: Sequence[Report]) -> list[list[float | None]]:
-    """Give at most 200 of the reports as JSON keeps them, evenly spread, the last among them."""
-    stride = math.ceil(len(reports) / MAX_STORED_REPORTS)
-    kept = list(reversed(reports[::-1][:: max(stride, 1)]))
+def reports_from_rows(rows: Sequence[Sequence[Any]]) -> tuple[Report, ...]:
+    """Read reports as JSON keeps them: of step, quality, energy in kWh and time in s each."""
+    return tuple(
+        Report(step, math.nan if quality is None else quality, energy_kwh, t_s)
+        for step, quality, energy_kwh, t_s in rows
+    )
+
+
+def reports_to_rows(reports: Sequence[Report]) -> list[list[float | None]]:
+    """Give reports as JSON keeps them, which has no NaN."""
     return [
         [
             report.step,
             None if math.isnan(report.quality) else report.quality,
             report.energy_kwh,
-            round(report.t_s, 3),
+            report.t_s,
         ]
-        for report in kept
+        for report in reports
     ]
+
+
+def thin_reports(reports: Sequence[Report]) -> list[list[float | None]]:
+    """Give at most 200 of the reports as JSON keeps them, evenly spread, the last among them."""
+    stride = math.ceil(len(reports) / MAX_STORED_REPORTS)
+    kept = list(reversed(reports[::-1][:: max(stride, 1)]))
+    return reports_to_rows([replace(report, t_s=round(report.t_s, 3)) for report in kept])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

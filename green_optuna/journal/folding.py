@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
-import math
 import platform
 import time
 from typing import TYPE_CHECKING
@@ -25,9 +24,9 @@ from green_optuna.journal.reader import read_journal
 from green_optuna.record import (
     KILLED_ATTRIBUTE,
     REPORTS_ATTRIBUTE,
-    Report,
     TrialRecord,
     measurement_of,
+    reports_from_rows,
 )
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.urls import shown_text
@@ -212,10 +211,7 @@ def _record(
             if name not in (ATTRIBUTE, REPORTS_ATTRIBUTE)
         },
         measurement=measurement,
-        reports=tuple(
-            Report(step, math.nan if quality is None else quality, energy_kwh, t_s)
-            for step, quality, energy_kwh, t_s in trial.user_attrs.get(REPORTS_ATTRIBUTE, [])
-        ),
+        reports=reports_from_rows(trial.user_attrs.get(REPORTS_ATTRIBUTE, [])),
         error=f"killed: process {left.pid} on {left.host} ended in the middle of the trial",
     )
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.energy import ComponentEnergy, Trace
 from green_optuna.models import ParameterCount
-from green_optuna.record import EACH_RUN, Report, TrialRecord, measurement_from_dict
+from green_optuna.record import (
+    EACH_RUN,
+    TrialRecord,
+    measurement_from_dict,
+    reports_from_rows,
+    reports_to_rows,
+)
 from green_optuna.runs import runs_from_lists
 from green_optuna.terms import StudyTerms
 from green_optuna.urls import shown_text
@@ -34,15 +39,7 @@ def record_to_dict(trial: TrialRecord) -> dict[str, Any]:
         },
         "user_attrs": dict(trial.user_attrs),
         "objectives": dict(trial.objectives),
-        "reports": [
-            [
-                report.step,
-                None if math.isnan(report.quality) else report.quality,
-                report.energy_kwh,
-                report.t_s,
-            ]
-            for report in trial.reports
-        ],
+        "reports": reports_to_rows(trial.reports),
         "error": trial.error,
         "live_flushes": trial.live_flushes,
         **trial.attribute(),
@@ -84,10 +81,7 @@ def record_from_dict(kept: Mapping[str, Any]) -> TrialRecord:
         parameters=parameters,
         objectives=kept["objectives"],
         runs=runs_from_lists(kept.get(EACH_RUN, ())),
-        reports=tuple(
-            Report(step, math.nan if quality is None else quality, energy_kwh, t_s)
-            for step, quality, energy_kwh, t_s in kept["reports"]
-        ),
+        reports=reports_from_rows(kept["reports"]),
         error=kept["error"],
         live_flushes=kept["live_flushes"],
     )
