@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from green_optuna.errors import OptionError, TrackerError
+from green_optuna.errors import TrackerError
 from green_optuna.locks import ProcessLock
 from green_optuna.tracking import series
 from green_optuna.tracking.mlflow import schema, view
@@ -20,7 +20,7 @@ from green_optuna.tracking.mlflow.connection import Connection
 from green_optuna.tracking.mlflow.front import log_front
 from green_optuna.tracking.mlflow.open_run import OpenRun
 from green_optuna.tracking.mlflow.place import default_experiment, study_link
-from green_optuna.tracking.tracker import Tracker
+from green_optuna.tracking.service import ServiceTracker
 from green_optuna.urls import secrets_of, shown_url
 
 if TYPE_CHECKING:
@@ -35,11 +35,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# What MLflowTracker keeps for one process.
-_OF_A_PROCESS = frozenset({"_lock", "_connected", "_open_runs", "_current_uri"})
 
-
-class MLflowTracker(Tracker):
+class MLflowTracker(ServiceTracker):
     """Logs each trial to MLflow: parameters, objectives, costs, reports and energy trace.
 
     Args:
@@ -62,6 +59,8 @@ class MLflowTracker(Tracker):
         OptionError: ``flush_interval_s`` is not above 0.
     """
 
+    _of_a_process = frozenset({"_lock", "_connected", "_open_runs", "_current_uri"})
+
     def __init__(
         self,
         uri: str | None = None,
@@ -71,17 +70,10 @@ class MLflowTracker(Tracker):
         flush_interval_s: float = 30.0,
         name: str = "mlflow",
     ) -> None:
-        if not flush_interval_s > 0:
-            raise OptionError(
-                f"flush_interval_s is {flush_interval_s!r}: give seconds above 0, or math.inf "
-                "for never."
-            )
         self.uri = uri
         self.experiment = experiment
-        self.flush_interval_s = flush_interval_s
-        self.name = name
         self._activates = activate
-        self._start_afresh()
+        super().__init__(name=name, flush_interval_s=flush_interval_s)
 
     def _start_afresh(self) -> None:
         """Set up what belongs to a process: it connects when it is first used."""
@@ -101,15 +93,6 @@ class MLflowTracker(Tracker):
         """Show the options, the URI without its password."""
         uri = None if self.uri is None else shown_url(self.uri)
         return f"MLflowTracker(uri={uri!r}, experiment={self.experiment!r})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Pickle the options alone: another process makes its own client."""
-        return {name: value for name, value in vars(self).items() if name not in _OF_A_PROCESS}
-
-    def __setstate__(self, options: dict[str, Any]) -> None:
-        """Undo :meth:`__getstate__`."""
-        vars(self).update(options)
-        self._start_afresh()
 
     @property
     def secrets(self) -> tuple[str, ...]:

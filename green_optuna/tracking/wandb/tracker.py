@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from green_optuna.errors import OptionError, TrackerError
+from green_optuna.errors import TrackerError
 from green_optuna.locks import ProcessLock
 from green_optuna.tracking import series
-from green_optuna.tracking.tracker import Tracker
+from green_optuna.tracking.service import ServiceTracker
 from green_optuna.tracking.wandb import place as places
 from green_optuna.tracking.wandb import schema, service
 from green_optuna.tracking.wandb.runs import OpenRun, Process, log_front
@@ -31,11 +31,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("green_optuna")
 
 
-# What WandbTracker keeps for one process.
-_OF_A_PROCESS = frozenset({"_lock", "_own"})
-
-
-class WandbTracker(Tracker):
+class WandbTracker(ServiceTracker):
     """Logs each trial to Weights & Biases: config, objectives, costs, reports and energy trace.
 
     Each process that logs a study's front has a run of its own for it, named ``study: NAME``:
@@ -59,6 +55,8 @@ class WandbTracker(Tracker):
         OptionError: An option cannot be used.
     """
 
+    _of_a_process = frozenset({"_lock", "_own"})
+
     def __init__(
         self,
         project: str | None = None,
@@ -69,11 +67,6 @@ class WandbTracker(Tracker):
         flush_interval_s: float = 30.0,
         name: str = "wandb",
     ) -> None:
-        if not flush_interval_s > 0:
-            raise OptionError(
-                f"flush_interval_s is {flush_interval_s!r}: give seconds above 0, or math.inf "
-                "for never."
-            )
         if project is not None:
             places.check_project(project)
         places.check_mode(mode)
@@ -83,9 +76,7 @@ class WandbTracker(Tracker):
         self.mode = mode
         # Whatever folder the process changes to.
         self.folder = None if folder is None else str(Path(folder).absolute())
-        self.flush_interval_s = flush_interval_s
-        self.name = name
-        self._start_afresh()
+        super().__init__(name=name, flush_interval_s=flush_interval_s)
 
     def _start_afresh(self) -> None:
         """Set up what belongs to a process: it connects when it is first used."""
@@ -97,15 +88,6 @@ class WandbTracker(Tracker):
         options = {"project": self.project, "entity": self.entity, "mode": self.mode}
         given = (f"{name}={value!r}" for name, value in options.items() if value is not None)
         return f"WandbTracker({', '.join(given)})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Pickle the options alone: another process has its own connection."""
-        return {name: value for name, value in vars(self).items() if name not in _OF_A_PROCESS}
-
-    def __setstate__(self, options: dict[str, Any]) -> None:
-        """Undo :meth:`__getstate__`."""
-        vars(self).update(options)
-        self._start_afresh()
 
     @property
     def secrets(self) -> tuple[str, ...]:
