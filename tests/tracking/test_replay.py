@@ -291,7 +291,8 @@ def test_a_trial_that_was_half_told_is_told_whole(client: MlflowClient, mlflow_u
     spool.replay(waiting, lambda _: go.MLflowTracker(mlflow_uri))
     (replayed,) = studies_and_trials(client)[1].values()
     other = go.MLflowTracker(mlflow_uri, "at once")
-    other.finish_trial(a_trial())
+    started = other.start_trial(a_trial(state="running", measurement=None))
+    other.finish_trial(a_trial(run_ids={"mlflow": started}))
     (at_once,) = (
         run for run in runs_of(client, "at once") if run.data.tags["green_optuna.role"] == "trial"
     )

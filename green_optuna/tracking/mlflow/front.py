@@ -54,8 +54,13 @@ def _run_ids(
     run_ids: dict[int, str] = {}
     for trial in front.trials:
         kept = trial.user_attrs.get(ATTRIBUTE, {}).get("run_ids", {})
-        tags = schema.trial_tags(study_key, "trial", trial.number, tracker_name)
-        run_id = kept.get(tracker_name) or store.find_by(tags)
-        if run_id is not None:
-            run_ids[trial.number] = run_id
+        if tracker_name in kept:
+            run_ids[trial.number] = kept[tracker_name]
+    if len(run_ids) < len(front):
+        numbers = set(front.numbers)
+        late = schema.origin_tags(study_key, "trial", tracker_name) | {schema.LATE_TAG: "true"}
+        for run in store.runs_with(late):
+            number = int(run.data.tags[schema.number_tag("trial")])
+            if number in numbers:
+                run_ids.setdefault(number, str(run.info.run_id))
     return run_ids

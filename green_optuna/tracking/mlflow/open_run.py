@@ -9,8 +9,6 @@ from green_optuna.tracking import series
 from green_optuna.tracking.mlflow import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mlflow.entities import Run
 
     from green_optuna.record import TrialRecord
@@ -66,10 +64,9 @@ class OpenRun:
             ),
             *trace,
         ]
-        params: Mapping[str, str] = schema.params(trial)
-        if data.params:
-            # What came from the spool may be worded otherwise.
-            params = {key: value for key, value in params.items() if key not in data.params}
+        # What is there stays: what came from the spool may be worded otherwise.
+        given = schema.params(trial)
+        params = {key: value for key, value in given.items() if key not in data.params}
         store.log(self.run.info.run_id, points, params=params, tags=schema.tags(trial))
         self.reports = len(trial.reports)
         self.step = trace[-1].step if trace else self.step

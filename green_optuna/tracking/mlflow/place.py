@@ -35,8 +35,7 @@ def absolute_uri(uri: str) -> str:
             return uri
         return f"{scheme}{slashes}{Path(path).absolute()}{mark}{query}"
     folder = uri.removeprefix("file:")
-    is_folder = "://" not in uri and not folder.startswith("/")
-    if is_folder and folder and uri.partition(":")[0] not in ("databricks", "databricks-uc", "uc"):
+    if _is_folder(uri) and folder and not folder.startswith("/"):
         return str(Path(folder).absolute())
     return uri
 
@@ -44,6 +43,11 @@ def absolute_uri(uri: str) -> str:
 def is_server(uri: str) -> bool:
     """Tell whether a store is a server, from its URI."""
     return scheme_of(uri) in ("http", "https")
+
+
+def _is_folder(uri: str) -> bool:
+    """Tell whether a store is a folder, as MLflow's older ones are, rather than a service."""
+    return "://" not in uri and uri.partition(":")[0] not in ("databricks", "databricks-uc", "uc")
 
 
 def scheme_of(uri: str) -> str:
@@ -62,13 +66,11 @@ def study_link(uri: str, page: str) -> str | None:
         An address, or the command that serves one first; None where there is none that we know
         of: for a store in memory, or a hosted service with pages of its own.
     """
-    scheme = scheme_of(uri)
-    if scheme in ("http", "https"):
+    if is_server(uri):
         # Whoever opens it logs in as themselves.
         address = re.sub(r"^(https?://)[^/?#]*@", r"\1", shown_url(uri), flags=re.IGNORECASE)
         return f"{address.rstrip('/')}/{page}"
-    is_path = not scheme and not uri.startswith("databricks")
-    served = is_path or scheme in ("file", "sqlite", *DATABASE_PORTS)
+    served = _is_folder(uri) or scheme_of(uri) in ("file", "sqlite", *DATABASE_PORTS)
     if not served or ":memory:" in uri:
         return None
     command = f"mlflow ui --backend-store-uri {shlex.quote(shown_url(uri))}"

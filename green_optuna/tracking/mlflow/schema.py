@@ -26,6 +26,7 @@ T = TypeVar("T")
 STUDY_KEY_TAG = "green_optuna.study_key"
 ROLE_TAG = "green_optuna.role"
 TRACKER_TAG = "green_optuna.tracker"
+LATE_TAG = "green_optuna.late"
 PARENT_TAG = "mlflow.parentRunId"
 STATE_TAG = "green_optuna.state"
 FRONT_TAG = "green_optuna.on_front"
@@ -63,22 +64,24 @@ def params(trial: TrialRecord) -> dict[str, str]:
     return {key: shorten(str(value), MAX_PARAM) for key, value in keyed(trial.params).items()}
 
 
-def trial_tags(study_key: str, kind: Kind, number: int, tracker_name: str) -> dict[str, str]:
-    """Give the tags that no two runs of a store share, however often a trial is told.
-
-    Two trackers of one study may log to one store.
-    """
+def origin_tags(study_key: str, kind: Kind, tracker_name: str) -> dict[str, str]:
+    """Say whose a study's runs of a kind are: two trackers of it may log to one store."""
     return {
         STUDY_KEY_TAG: study_key,
         ROLE_TAG: kind,
-        f"green_optuna.{kind}": str(number),
         TRACKER_TAG: re.sub(r"[^\w\-. :/]", "_", tracker_name),
     }
 
 
 def identity_tags(trial: TrialRecord, tracker_name: str) -> dict[str, str]:
-    """Give those of a trial, or of a measurement."""
-    return trial_tags(trial.terms.key, trial.kind, trial.number, tracker_name)
+    """Give the tags that no two runs of a store share, however often a trial is told."""
+    said = origin_tags(trial.terms.key, trial.kind, tracker_name)
+    return said | {number_tag(trial.kind): str(trial.number)}
+
+
+def number_tag(kind: Kind) -> str:
+    """Name the tag that has the number of a trial, or of a measurement."""
+    return f"green_optuna.{kind}"
 
 
 def start_tags(trial: TrialRecord, tracker_name: str) -> dict[str, str]:

@@ -6,7 +6,6 @@ import contextlib
 import getpass
 import logging
 import math
-import os
 import sys
 import threading
 import time
@@ -46,17 +45,14 @@ class Store:
         uri: The tracking URI.
         client: MLflow's client.
         experiment_id: Where the runs go.
-        pid: The process that connected; no other may use the connection.
         gone: The runs that turned out to be missing, by their ids.
     """
 
     uri: str
     client: MlflowClient
     experiment_id: str
-    pid: int = field(default_factory=os.getpid)
     gone: set[str] = field(default_factory=set)
     _study_runs: dict[str, str] = field(default_factory=dict)
-    _found: dict[tuple[tuple[str, str], ...], str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _answered_at_s: float = -math.inf
 
@@ -85,7 +81,8 @@ class Store:
         if is_server(uri):
             client = impatient_client(uri)
             _check_server(uri, client)
-            return cls(uri, client, experiment_id(client, experiment, current_id))
+            found = experiment_id(client, experiment, current_id)
+            return cls(uri, client, found, _answered_at_s=time.monotonic())
         # Processes that make a store's tables at the same time break it.
         with host_lock(uri), _quiet():
             if scheme_of(uri) in ("sqlite", *DATABASE_PORTS):
@@ -209,17 +206,6 @@ class Store:
             return None
         return run if run.info.lifecycle_stage == "active" else None
 
-    def find_by(self, tags: Mapping[str, str]) -> str | None:
-        """Give the id of the run that has these tags, which stays the one once it was found."""
-        key = tuple(sorted(tags.items()))
-        found = self._found.get(key)
-        if found is None:
-            run = self.find_run(tags)
-            if run is None:
-                return None
-            found = self._found[key] = str(run.info.run_id)
-        return found
-
     def keep_one(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Delete all other runs that have these tags."""
         for other in list(self.runs_with(tags)):
@@ -271,13 +257,12 @@ class Store:
 
 
 def _check_server(uri: str, client: MlflowClient) -> None:
-    """Hold that the server answers, where the store is one.
+    """Hold that a store that is a server answers.
 
     Raises:
         TrackerError: It does not.
     """
-    if is_server(uri):
-        check_server(uri, client._tracking_client.store.get_host_creds)
+    check_server(uri, client._tracking_client.store.get_host_creds)
 
 
 @contextlib.contextmanager

@@ -163,6 +163,9 @@ class MLflowTracker(ServiceTracker):
                 open_run.log(store, trial)
                 if open_run.doubtful:
                     store.keep_one(run_id, schema.identity_tags(trial, self.name))
+                if self.name not in trial.run_ids:
+                    # Optuna does not know it: the front finds it by this.
+                    store.client.set_tag(run_id, schema.LATE_TAG, "true")
                 ended_at = time.time()
                 try:
                     if trial.measurement is not None:
