@@ -358,11 +358,11 @@ def test_a_killed_worker_takes_no_part_any_more(workers: list[Worker]) -> None:
     meter = CodeCarbonMeter(OPTIONS)
     sampler = Sampler(meter)
     window = sampler.open()
-    time.sleep(0.3)
+    # Long enough that a busy machine, which comes to the reading some ms late, is not seen in it.
+    time.sleep(2.0)
     measurement = sampler.close(window, GRID)
     meter.stop()
-    # Of three that take part it would be a third. A busy machine may come to the reading late.
     assert joules_from_kwh(measurement.energy.ram_kwh) == pytest.approx(
-        10.0 * measurement.duration_s, rel=0.1
+        10.0 * measurement.duration_s, rel=0.01
     )
     assert not measurement.shared
