@@ -13,6 +13,7 @@ from green_optuna.front import pareto_front
 from green_optuna.journal import fold_killed
 from green_optuna.terms import read_terms
 from green_optuna.tracking import MLflowTracker, StudyLog, WandbTracker, spool
+from green_optuna.tracking.trouble import sentence
 from green_optuna.urls import shown_text
 
 if TYPE_CHECKING:
@@ -188,8 +189,8 @@ class _Sending:
     def _shown(self, error: Exception) -> str:
         """Give what an error says, without the secrets of the trackers here."""
         secrets = [secret for tracker in self._make.made for secret in tracker.secrets]
-        said = " ".join(shown_text(str(error) or type(error).__name__, secrets).split())
-        return said if said.endswith((".", "!", "?")) else f"{said}."
+        said = shown_text(str(error) or type(error).__name__, secrets)
+        return sentence(" ".join(said.split()))
 
 
 def _records(n_records: int) -> str:

@@ -110,7 +110,7 @@ class Trouble:
             tracker.name if of_trials else f"study in {tracker.name}",
             "%s: %s The work goes on%s",
             shown_of(tracker, said),
-            shown_of(tracker, _sentence(str(error))),
+            shown_of(tracker, sentence(str(error))),
             f". {self._where_kept()}" if of_trials else ", and the trials are told of as ever.",
         )
 
@@ -183,5 +183,6 @@ def _named(tracker: Tracker) -> str:
         return f"<{type(tracker).__name__}>"
 
 
-def _sentence(said: str) -> str:
+def sentence(said: str) -> str:
+    """End what another library says as a sentence."""
     return said if said.endswith((".", "!", "?")) else f"{said}."

@@ -45,11 +45,13 @@ class Entry:
         id: Tells it from any other.
         tracker: The name of the tracker that could not take it.
         line: Its line, whole: most of it is the trace, and read only when it is wanted.
+        version: The version of the line.
     """
 
     id: str
     tracker: str
     line: bytes = field(repr=False)
+    version: int = VERSION
 
     def read(self) -> dict[str, Any]:
         """Read the line.
@@ -113,12 +115,7 @@ class Spool:
         """
         with self._locked():
             waiting, _ = self._read()
-        found = []
-        for line in waiting:
-            head = _HEAD.match(line)
-            if head is not None and int(head[1]) == VERSION and line.endswith(b"}"):
-                found.append(Entry(head[2].decode(), json.loads(head[3]), line))
-        return found
+        return [entry for entry in waiting if entry.version == VERSION]
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Add a line; one that a kill had cut before it stays a line of its own.
@@ -153,11 +150,11 @@ class Spool:
             if not waiting:
                 self.path.unlink(missing_ok=True)
             elif n_sent > len(waiting):
-                text = b"".join(line + b"\n" for line in waiting)
+                text = b"".join(entry.line + b"\n" for entry in waiting)
                 write_atomically(self.path, text.decode(errors="replace"))
 
-    def _read(self) -> tuple[list[bytes], int]:
-        """Give the lines of the records that wait, and how many were sent.
+    def _read(self) -> tuple[list[Entry], int]:
+        """Give the records that wait, of newer versions too, and how many were sent.
 
         A line that was cut as it was written is nobody's: its process was killed then.
         """
@@ -165,10 +162,13 @@ class Spool:
             lines = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
             return [], 0
-        sent = {found[1] for line in lines if (found := _SENT.fullmatch(line))}
-        records = [(head[2], line) for line in lines if (head := _HEAD.match(line))]
-        whole = [(name, line) for name, line in records if line.endswith(b"}")]
-        return [line for name, line in whole if name not in sent], len(sent)
+        sent = {found[1].decode() for line in lines if (found := _SENT.fullmatch(line))}
+        entries = [
+            Entry(head[2].decode(), json.loads(head[3]), line, version=int(head[1]))
+            for line in lines
+            if (head := _HEAD.match(line)) and line.endswith(b"}")
+        ]
+        return [entry for entry in entries if entry.id not in sent], len(sent)
 
     def _ends_a_line(self) -> bool:
         with self.path.open("rb") as file:

@@ -55,13 +55,13 @@ class MakeAgain:
             TrackerError: It needs a password, which is not kept on disk.
             OptionError: What was kept of it cannot be used.
         """
-        key = repr((entry.tracker, entry.recipe))
+        recipe = entry.recipe or {}
+        key = repr((entry.tracker, recipe))
         if key not in self._made:
-            self._made[key] = self._make(entry)
+            self._made[key] = self._make(entry.tracker, recipe)
         return self._made[key]
 
-    def _make(self, entry: Entry) -> Tracker | None:
-        recipe = entry.recipe or {}
+    def _make(self, name: str, recipe: Mapping[str, Any]) -> Tracker | None:
         makers: dict[object, Callable[[str, Mapping[str, Any]], Tracker]] = {
             "mlflow": self._mlflow,
             "wandb": _wandb,
@@ -70,9 +70,9 @@ class MakeAgain:
         if make is None:
             return None
         try:
-            return make(entry.tracker, recipe)
+            return make(name, recipe)
         except (TypeError, KeyError) as error:
-            raise OptionError(f"The tracker {entry.tracker!r} cannot be made: {error}.") from error
+            raise OptionError(f"The tracker {name!r} cannot be made: {error}.") from error
 
     def _mlflow(self, name: str, recipe: Mapping[str, Any]) -> MLflowTracker:
         return MLflowTracker.from_spooled(

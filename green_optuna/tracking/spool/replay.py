@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 # After so many records in a row that a tracker does not take, a trial waits for no more of them.
 MAX_FAILURES = 3
 
-# What stands for any number of them: the tracker is away, and no record at fault.
-AWAY = 1_000_000
-
 
 @dataclass(slots=True)
 class Replayed:
@@ -34,6 +31,7 @@ class Replayed:
         errors: Why, by the tracker's name: the first error of each.
         refused: The ids of the records that the tracker did not take though it was there.
         taken: The ids of those that were taken.
+        away: The names of the trackers that are away: no record is at fault.
         late: Whether some wait on because patience was over.
     """
 
@@ -42,6 +40,7 @@ class Replayed:
     errors: dict[str, Exception] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
+    away: set[str] = field(default_factory=set)
     late: bool = False
 
 
@@ -83,8 +82,7 @@ def replay(
                 if patience_s is not None and time.monotonic() - began_s > patience_s:
                     done.late = True
                 tired = patience_s is not None and failures[entry.tracker] >= MAX_FAILURES
-                away = failures[entry.tracker] == AWAY
-                if done.late or tired or away or entry.id in without:
+                if done.late or tired or entry.tracker in done.away or entry.id in without:
                     done.left[entry.tracker] += 1
                     continue
                 _send(spool, entry, tracker_for, done, failures)
@@ -113,7 +111,7 @@ def _send(
         done.errors.setdefault(name, error)
         done.left[name] += 1
         if isinstance(error, TrackerError):
-            failures[name] = AWAY
+            done.away.add(name)
         else:
             failures[name] += 1
             done.refused.add(entry.id)
