@@ -86,7 +86,6 @@ class StudyLog:
         self._front_at_s = time.monotonic()
         self._front: tuple[int, ...] = ()
         self._any_trial = False
-        self._any_run = False
         self._pid = os.getpid()
         if study is not None and self._trackers:
             atexit.register(self.end)
@@ -116,14 +115,12 @@ class StudyLog:
                 if run_id is not None:
                     runs[tracker.name] = run_id
         if runs:
-            self._keep_links(runs)
-        if runs and not self._any_run:
-            self._any_run = True
-            if self._study is not None:
+            if self._study is not None and not self._linked:
                 # What a tracker connects to at its first run, W&B's service, ends with the
                 # process too: our own last word comes before that.
                 atexit.unregister(self.end)
                 atexit.register(self.end)
+            self._keep_links(runs)
         return runs
 
     def _keep_links(self, runs: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""How a run is opened in Weights & Biases, so that no trial waits long and nothing is printed.
+"""How a run is opened in Weights & Biases, so that no trial waits long and little is printed.
 
 W&B's global run and its module's functions are left to the user: a run here is an object of its
 own, and the only way to it.
