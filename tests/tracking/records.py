@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import optuna
 
 import green_optuna as go
 from green_optuna.units import kwh_from_joules
@@ -87,3 +89,51 @@ def history(client: MlflowClient, run: Run, key: str) -> list[Metric]:
     """Give all that was logged of a metric, in the order of its steps."""
     points = client.get_metric_history(run.info.run_id, key)
     return sorted(points, key=lambda point: (point.step, point.timestamp))
+
+
+def ending_objective(
+    *trackers: go.Tracker,
+    parameter: str = "x",
+    said: str = "the user's own",
+    wait_s: float = 0.03,
+    sample_interval_s: float = 0.01,
+) -> go.GreenObjective:
+    """Decorate an objective that completes, is pruned or fails, as its parameter says.
+
+    Args:
+        trackers: Who is told.
+        parameter: The name of its other parameter, which is its quality.
+        said: What it says where it fails.
+        wait_s: How long it takes, in s.
+        sample_interval_s: The meter's, in s.
+    """
+
+    @go.green_objective(
+        grid=GRID,
+        meter=go.ReplayMeter(cpu_w=50.0, ram_w=10.0, sample_interval_s=sample_interval_s),
+        trackers=trackers,
+    )
+    def objective(trial: optuna.Trial) -> tuple[float, int]:
+        end = trial.suggest_categorical("end", ["complete", "pruned", "failed"])
+        x = trial.suggest_float(parameter, 0.0, 1.0)
+        trial.report(x / 2, 0)
+        trial.set_user_attr("seed", 3)
+        threading.Event().wait(wait_s)
+        trial.report(x, 5)
+        if end == "pruned":
+            raise optuna.TrialPruned
+        if end == "failed":
+            raise ValueError(said)
+        return x, 10
+
+    return objective
+
+
+def run_ends(
+    study: optuna.Study, objective: go.GreenObjective, *ends: str, n_jobs: int = 1
+) -> optuna.Study:
+    """Run trials of :func:`ending_objective` that end as they shall."""
+    for end in ends:
+        study.enqueue_trial({"end": end})
+    study.optimize(objective, n_trials=len(ends), catch=ValueError, n_jobs=n_jobs)
+    return study

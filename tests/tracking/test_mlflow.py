@@ -29,9 +29,11 @@ from green_optuna.tracking.mlflow.place import absolute_uri
 from .records import (
     GRID,
     TERMS,
+    ending_objective,
     history,
     make_measurement,
     make_record,
+    run_ends,
     runs_of,
     studies_and_trials,
 )
@@ -45,37 +47,8 @@ STATUS = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED"}
 def make_objective(
     uri: str, *, flush_interval_s: float = 30.0, wait_s: float = 0.03
 ) -> go.GreenObjective:
-    """Decorate an objective that completes, is pruned or fails, as its parameter says."""
-
-    @go.green_objective(
-        grid=GRID,
-        meter=go.ReplayMeter(cpu_w=50.0, ram_w=10.0, sample_interval_s=0.01),
-        trackers=[go.MLflowTracker(uri, flush_interval_s=flush_interval_s)],
-    )
-    def objective(trial: optuna.Trial) -> tuple[float, int]:
-        end = trial.suggest_categorical("end", ["complete", "pruned", "failed"])
-        x = trial.suggest_float("x", 0.0, 1.0)
-        trial.report(x / 2, 0)
-        trial.set_user_attr("seed", 3)
-        threading.Event().wait(wait_s)
-        trial.report(x, 5)
-        if end == "pruned":
-            raise optuna.TrialPruned
-        if end == "failed":
-            raise ValueError("the user's own")
-        return x, 10
-
-    return objective
-
-
-def run(
-    study: optuna.Study, objective: go.GreenObjective, *ends: str, n_jobs: int = 1
-) -> optuna.Study:
-    """Run trials that end as they shall."""
-    for end in ends:
-        study.enqueue_trial({"end": end})
-    study.optimize(objective, n_trials=len(ends), catch=ValueError, n_jobs=n_jobs)
-    return study
+    """Decorate an objective that ends as its parameter says, and tells MLflow."""
+    return ending_objective(go.MLflowTracker(uri, flush_interval_s=flush_interval_s), wait_s=wait_s)
 
 
 def artifact(run: Run, path: str) -> Path:
@@ -85,7 +58,7 @@ def artifact(run: Run, path: str) -> Path:
 
 def test_a_study_is_one_run_with_its_trials_below(client: MlflowClient, mlflow_uri: str) -> None:
     """The parent is named after the study, each child after its number, whatever its end."""
-    study = run(
+    study = run_ends(
         go.create_study("digits"), make_objective(mlflow_uri), "complete", "pruned", "failed"
     )
     (parent,), trials = studies_and_trials(client)
@@ -100,7 +73,7 @@ def test_a_study_is_one_run_with_its_trials_below(client: MlflowClient, mlflow_u
 
 def test_a_run_holds_what_optuna_has_of_its_trial(client: MlflowClient, mlflow_uri: str) -> None:
     """Params, objectives, quality and costs are the same in both, and tags say what they are."""
-    study = run(go.create_study("s"), make_objective(mlflow_uri), "complete")
+    study = run_ends(go.create_study("s"), make_objective(mlflow_uri), "complete")
     trial, child = study.trials[0], studies_and_trials(client)[1][0]
     measurement = measurement_of(trial)
     assert measurement is not None
@@ -127,7 +100,7 @@ def test_a_run_that_did_not_complete_holds_what_it_cost(
     client: MlflowClient, mlflow_uri: str
 ) -> None:
     """Energy, trace and params are there; objectives are not, and the error is."""
-    study = run(go.create_study("s"), make_objective(mlflow_uri), "pruned", "failed")
+    study = run_ends(go.create_study("s"), make_objective(mlflow_uri), "pruned", "failed")
     _, trials = studies_and_trials(client)
     for trial in study.trials:
         measurement, child = measurement_of(trial), trials[trial.number]
@@ -142,7 +115,7 @@ def test_a_run_that_did_not_complete_holds_what_it_cost(
 
 def test_the_whole_trace_is_in_a_file(client: MlflowClient, mlflow_uri: str) -> None:
     """The CSV goes up to the trial's energy, at the meter's own rate."""
-    study = run(go.create_study("s"), make_objective(mlflow_uri, wait_s=0.2), "complete")
+    study = run_ends(go.create_study("s"), make_objective(mlflow_uri, wait_s=0.2), "complete")
     measurement = measurement_of(study.trials[0])
     assert measurement is not None
     path = artifact(studies_and_trials(client)[1][0], "energy/trace.csv")
@@ -220,7 +193,7 @@ def test_a_resumed_study_keeps_its_run(
 ) -> None:
     """Another tracker, as in another process, finds the run by the study's key."""
     for _ in range(2):
-        run(go.create_study("s", storage=sqlite_url), make_objective(mlflow_uri), "complete")
+        run_ends(go.create_study("s", storage=sqlite_url), make_objective(mlflow_uri), "complete")
     parents, trials = studies_and_trials(client)
     assert len(parents) == 1
     assert len(trials) == 2
@@ -230,7 +203,7 @@ def test_two_studies_of_one_name_have_a_run_each(client: MlflowClient, mlflow_ur
     """A study that was made anew is another one."""
     objective = make_objective(mlflow_uri)
     for _ in range(2):
-        run(go.create_study("s"), objective, "complete")
+        run_ends(go.create_study("s"), objective, "complete")
     runs = runs_of(client)
     parents = [run.info.run_id for run in runs if run.data.tags["green_optuna.role"] == "study"]
     children = [run.data.tags.get("mlflow.parentRunId") for run in runs]
@@ -241,7 +214,7 @@ def test_two_studies_of_one_name_have_a_run_each(client: MlflowClient, mlflow_ur
 def test_four_threads_share_one_run_of_the_study(client: MlflowClient, mlflow_uri: str) -> None:
     """No trial is lost or mixed up with another that ran beside it."""
     ends = ["complete", "pruned"] * 6
-    study = run(go.create_study("s"), make_objective(mlflow_uri), *ends, n_jobs=4)
+    study = run_ends(go.create_study("s"), make_objective(mlflow_uri), *ends, n_jobs=4)
     parents, trials = studies_and_trials(client)
     assert len(parents) == 1
     assert sorted(trials) == list(range(12))

@@ -26,7 +26,15 @@ from green_optuna.record import measurement_of
 from green_optuna.terms import read_terms
 from green_optuna.tracking import spool
 
-from .records import GRID, TERMS, make_measurement, make_record, studies_and_trials
+from .records import (
+    GRID,
+    TERMS,
+    ending_objective,
+    make_measurement,
+    make_record,
+    run_ends,
+    studies_and_trials,
+)
 from .wandb_runs import runs_in
 
 if TYPE_CHECKING:
@@ -42,27 +50,14 @@ ENDS = ["complete", "pruned", "failed"]
 def make_objective(
     *trackers: go.Tracker, wait_s: float = 0.03, sample_interval_s: float = 0.01
 ) -> go.GreenObjective:
-    """Decorate an objective that completes, is pruned or fails, as its parameter says."""
-
-    @go.green_objective(
-        grid=GRID,
-        meter=go.ReplayMeter(cpu_w=50.0, ram_w=10.0, sample_interval_s=sample_interval_s),
-        trackers=trackers,
+    """Decorate an objective that ends as its parameter says, with names that W&B does not take."""
+    return ending_objective(
+        *trackers,
+        parameter="layer.0",
+        said="no such host: postgresql://me:s3cret@host/db",
+        wait_s=wait_s,
+        sample_interval_s=sample_interval_s,
     )
-    def objective(trial: optuna.Trial) -> tuple[float, int]:
-        end = trial.suggest_categorical("end", ENDS)
-        x = trial.suggest_float("layer.0", 0.0, 1.0)
-        trial.report(x / 2, 0)
-        trial.set_user_attr("seed", 3)
-        threading.Event().wait(wait_s)
-        trial.report(x, 5)
-        if end == "pruned":
-            raise optuna.TrialPruned
-        if end == "failed":
-            raise ValueError("no such host: postgresql://me:s3cret@host/db")
-        return x, 10
-
-    return objective
 
 
 def offline(folder: Path, *, flush_interval_s: float = 30.0) -> go.WandbTracker:
@@ -74,11 +69,7 @@ def offline(folder: Path, *, flush_interval_s: float = 30.0) -> go.WandbTracker:
 
 def run(objective: go.GreenObjective, *ends: str, n_jobs: int = 1) -> optuna.Study:
     """Run trials that end as they shall."""
-    study = go.create_study("digits")
-    for end in ends:
-        study.enqueue_trial({"end": end})
-    study.optimize(objective, n_trials=len(ends), catch=ValueError, n_jobs=n_jobs)
-    return study
+    return run_ends(go.create_study("digits"), objective, *ends, n_jobs=n_jobs)
 
 
 def ended(study: optuna.Study, tracker: go.WandbTracker) -> go.StudyTerms:
