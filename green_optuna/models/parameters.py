@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from green_optuna.errors import ModelError
-
-if TYPE_CHECKING:
-    from torch.nn import Module
+from green_optuna.models.calls import as_module
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,7 @@ def count_parameters(model: object) -> ParameterCount:
         ModelError: The model is not a torch module, or has a lazy parameter whose shape is not
             known yet.
     """
-    module = _as_module(model)
+    module = as_module(model)
     if module is None:
         raise ModelError(_not_a_module(model))
     from torch.nn.parameter import is_lazy
@@ -54,15 +50,6 @@ def count_parameters(model: object) -> ParameterCount:
         total += parameter.numel()
         trainable += parameter.numel() if parameter.requires_grad else 0
     return ParameterCount(total=total, trainable=trainable)
-
-
-def _as_module(model: object) -> Module | None:
-    """Return the model where it is a torch module; torch is not imported to find out."""
-    if sys.modules.get("torch") is None:
-        return None  # nobody can have made a module without it
-    from torch.nn import Module
-
-    return model if isinstance(model, Module) else None
 
 
 def _not_a_module(model: object) -> str:

@@ -1,0 +1,194 @@
+"""One call of a model on example inputs, as inference makes it: what counts and costs are taken of.
+
+A model is a ``torch.nn.Module``, a method of one (``model.generate``), or any other function.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from green_optuna.errors import ModelError, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import torch
+    from torch.nn import Module
+
+# Of what a library says when a model fails, so much is told; its traceback has the rest.
+_MAX_SAID = 300
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """A model and the inputs that it is called on.
+
+    Attributes:
+        model: What is called.
+        module: The torch module that runs: the model itself, or that of the method; None of any
+            other function.
+        args: Positional arguments, tensors among them on the module's device.
+        kwargs: Keyword arguments, likewise.
+        batch_size: How many samples one call takes.
+    """
+
+    model: Callable[..., object]
+    module: Module | None
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    batch_size: int
+
+    @classmethod
+    def of(cls, model: object, inputs: object, *, batch_size: int | None = None) -> Call:
+        """Make a call of a model and its inputs.
+
+        Args:
+            model: A torch module, a method of one, or any other function.
+            inputs: Positional arguments as a tuple, keyword arguments as a mapping, or else the
+                one argument. Tensors that are not on the module's device are copied there.
+            batch_size: How many samples that is; unless given, the length of the first dimension
+                of the first tensor or array among the inputs.
+
+        Raises:
+            ModelError: The model cannot be called.
+            OptionError: The batch size is no whole number of 1 or more, or cannot be told.
+        """
+        if not callable(model) or isinstance(model, type):
+            raise ModelError(
+                f"The model is {_named(model)}, which cannot be called on inputs: pass a "
+                "torch.nn.Module, or a function such as model.predict."
+            )
+        module = as_module(model)
+        if module is None:
+            module = as_module(getattr(model, "__self__", None))
+        args, kwargs = _arguments(inputs)
+        size = _batch_size((*args, *kwargs.values()), batch_size)
+        device = None if module is None else _device_of(module)
+        if device is not None:
+            args = tuple(_on(device, value) for value in args)
+            kwargs = {name: _on(device, value) for name, value in kwargs.items()}
+        return cls(model, module, args, kwargs, size)
+
+    @property
+    def device(self) -> torch.device | None:
+        """Where it runs: the module's device, or that of the first tensor among the inputs."""
+        if self.module is not None and (device := _device_of(self.module)) is not None:
+            return device
+        return next(
+            (value.device for value in (*self.args, *self.kwargs.values()) if _is_tensor(value)),
+            None,
+        )
+
+    def __call__(self) -> object:
+        """Call the model once; whatever it raises comes out as it is."""
+        return self.model(*self.args, **self.kwargs)
+
+    def attempt(self) -> None:
+        """Call the model once, to see whether it can be.
+
+        Raises:
+            ModelError: It cannot run on these inputs.
+        """
+        try:
+            self()
+        except Exception as error:
+            said = " ".join(str(error).split())[:_MAX_SAID]
+            raise ModelError(
+                f"The model {_named(self.model)} cannot run on the inputs given "
+                f"({self._shown_inputs()}): {type(error).__name__}: {said}"
+            ) from error
+
+    @contextlib.contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Put the module as it is for inference: evaluation mode, no gradients; then back."""
+        if self.module is None:
+            yield
+            return
+        import torch
+
+        modes = [(one, one.training) for one in self.module.modules()]
+        self.module.eval()
+        try:
+            # Not inference_mode: what a model keeps of a call could then not be trained with.
+            with torch.no_grad():
+                yield
+        finally:
+            for one, training in modes:
+                one.training = training
+
+    def _shown_inputs(self) -> str:
+        named = [(None, value) for value in self.args] + list(self.kwargs.items())
+        shown = (f"{name}=" * (name is not None) + _shape_of(value) for name, value in named)
+        return ", ".join(shown) or "none"
+
+
+def as_module(model: object) -> Module | None:
+    """Return the model where it is a torch module; torch is not imported to find out."""
+    if sys.modules.get("torch") is None:
+        return None  # nobody can have made a module without it
+    from torch.nn import Module
+
+    return model if isinstance(model, Module) else None
+
+
+def _arguments(inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if isinstance(inputs, tuple) and not hasattr(inputs, "_fields"):
+        return inputs, {}
+    # Of the mappings of other libraries, such as a tokenizer's output, too.
+    if isinstance(inputs, Mapping):
+        return (), {str(name): value for name, value in inputs.items()}
+    return (inputs,), {}
+
+
+def _batch_size(values: tuple[object, ...], given: object) -> int:
+    if given is not None:
+        if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+            raise OptionError(f"batch_size is {given!r}: give a whole number of 1 or more.")
+        return given
+    for value in values:
+        shape = getattr(value, "shape", None)
+        if shape is not None and len(shape) > 0 and int(shape[0]) > 0:
+            return int(shape[0])
+    raise OptionError(
+        "batch_size cannot be told: no input has a first dimension. Give batch_size=, the number "
+        "of samples that one call takes."
+    )
+
+
+def _device_of(module: Module) -> torch.device | None:
+    tensors = (tensor for group in (module.parameters(), module.buffers()) for tensor in group)
+    return next((tensor.device for tensor in tensors), None)
+
+
+def _is_tensor(value: object) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _on(device: torch.device, value: Any) -> Any:  # noqa: ANN401 - whatever a model takes
+    """Copy a tensor, or those in a list, tuple or dict, to a device; leave all else."""
+    if _is_tensor(value):
+        return value.to(device)
+    if type(value) in (list, tuple):
+        return type(value)(_on(device, one) for one in value)
+    if type(value) is dict:
+        return {name: _on(device, one) for name, one in value.items()}
+    return value
+
+
+def _named(model: object) -> str:
+    if isinstance(model, functools.partial):
+        return _named(model.func)
+    known = model if isinstance(model, type) else getattr(model, "__qualname__", None)
+    return str(getattr(known, "__qualname__", known) or type(model).__qualname__)
+
+
+def _shape_of(value: object) -> str:
+    shape, kind = getattr(value, "shape", None), type(value).__name__
+    dtype = getattr(value, "dtype", None)
+    return kind if shape is None else f"{kind} of shape {tuple(shape)}, {dtype}"
