@@ -45,6 +45,12 @@ from green_optuna.quality import QualityBounds
 from green_optuna.record import Report, TrialRecord
 from green_optuna.rules import BestQuality, Knee, MinCO2e, Rule, Tolerance
 from green_optuna.runs import RunRecord
+from green_optuna.scores import (
+    RelativeScore,
+    energy_weighted_score,
+    mean_opinion_score,
+    relative_score,
+)
 from green_optuna.selection import Selection
 from green_optuna.study import create_study, load_study
 from green_optuna.terms import StudyTerms
@@ -99,6 +105,7 @@ __all__ = [
     "Point",
     "QualityBounds",
     "QualityError",
+    "RelativeScore",
     "ReplayMeter",
     "Report",
     "Rule",
@@ -119,11 +126,14 @@ __all__ = [
     "count_parameters",
     "create_study",
     "diagnose",
+    "energy_weighted_score",
     "green_objective",
     "load_study",
     "log_front",
+    "mean_opinion_score",
     "measure",
     "pareto_front",
+    "relative_score",
     "resend",
     "trial_points",
 ]

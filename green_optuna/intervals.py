@@ -34,6 +34,10 @@ class Interval:
     confidence: float
     n: int
 
+    def __float__(self) -> float:
+        """Give the mean: an interval is a quality that an objective can return."""
+        return self.mean
+
     def to_dict(self) -> dict[str, float]:
         """Give the interval as plain data, ready for JSON."""
         return asdict(self)
@@ -53,8 +57,7 @@ def mean_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) ->
     Raises:
         OptionError: The confidence is not between 0 and 1.
     """
-    if not 0 < confidence < 1:
-        raise OptionError(f"confidence is {confidence!r}: give a number between 0 and 1.")
+    check_confidence(confidence)
     n = len(values)
     if n < 2:
         # One value says nothing of how far the next one would be from it.
@@ -63,6 +66,16 @@ def mean_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) ->
     mean = statistics.mean(values)
     half = student_t(n - 1, confidence) * statistics.stdev(values) / math.sqrt(n)
     return Interval(mean=mean, low=mean - half, high=mean + half, confidence=confidence, n=n)
+
+
+def check_confidence(confidence: float) -> None:
+    """Hold that a confidence is one.
+
+    Raises:
+        OptionError: It is not between 0 and 1.
+    """
+    if not 0 < confidence < 1:
+        raise OptionError(f"confidence is {confidence!r}: give a number between 0 and 1.")
 
 
 @functools.cache

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeAlias
 
 from green_optuna.errors import ModelError, ObjectiveError
+from green_optuna.intervals import Interval
 from green_optuna.models import count_parameters
+from green_optuna.scores import RelativeScore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,12 +34,14 @@ class Result:
         loss: That quality's loss.
         n_params: The number of parameters that counts, if one does.
         parameters: The parameters of its model, where it was a model that was counted.
+        loss_interval: How far the loss can be trusted, where the quality came with an interval.
     """
 
     quality: float
     loss: float
     n_params: int | None
     parameters: ParameterCount | None
+    loss_interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,15 @@ class Outcome:
         n_params: The number of parameters that counts, if one does.
         parameters: The parameters of its model, where it was a model that was counted.
         objectives: The values that go to Optuna, by name, in the study's order.
+        loss_interval: How far the loss can be trusted, where the function ran once and returned a
+            quality with an interval. Of several runs, the runs tell.
     """
 
     quality: float
     n_params: int | None
     parameters: ParameterCount | None
     objectives: dict[str, float]
+    loss_interval: Interval | None = None
 
 
 def read_result(
@@ -68,7 +75,8 @@ def read_result(
     """Read what the user's function returned.
 
     Args:
-        returned: ``(quality, model)``, ``(quality, n_params)``, or the quality alone.
+        returned: ``(quality, model)``, ``(quality, n_params)``, or the quality alone; the quality
+            a number, an ``Interval`` or a ``RelativeScore``.
         trial: The trial, which may have been told of a model.
         bounds: How a quality becomes a loss.
         n_params: What the decorator was told of the number of parameters.
@@ -82,7 +90,9 @@ def read_result(
     count, parameters = _size(
         trial.watched if model is None else model, trial=trial, n_params=n_params, wanted=wanted
     )
-    return Result(bounds.returned(quality), loss, count, parameters)
+    return Result(
+        bounds.returned(quality), loss, count, parameters, _loss_interval(quality, bounds)
+    )
 
 
 def make_outcome(
@@ -121,6 +131,7 @@ def make_outcome(
         n_params=count,
         parameters=parameters,
         objectives={name: values[name] for name in objectives},
+        loss_interval=results[0].loss_interval if len(results) == 1 else None,
     )
 
 
@@ -134,6 +145,12 @@ def as_count(given: object) -> int | None:
         return None
     # Optuna keeps floats.
     return count if 0 <= count <= sys.float_info.max else None
+
+
+def _loss_interval(quality: object, bounds: QualityBounds) -> Interval | None:
+    """Give how far the loss can be trusted, where the quality says how far it can be itself."""
+    interval = quality.interval if isinstance(quality, RelativeScore) else quality
+    return bounds.loss_interval(interval) if isinstance(interval, Interval) else None
 
 
 def _split(returned: object) -> tuple[object, object]:

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Complex, Real
 from typing import Any, Final, Self, SupportsFloat, SupportsIndex
 
 from green_optuna.errors import OptionError, QualityError
+from green_optuna.intervals import Interval
 
 # A mean of perfect scores may exceed 1 by a few roundings, which in the single precision that
 # networks work in are 1e-7 each; that much, as a share of the range between the bounds, is taken
@@ -23,7 +24,8 @@ class QualityBounds:
 
     A quality may be anything that converts itself to a number (``__float__`` or ``__index__``):
     Python and numpy scalars, arrays and torch tensors of one element. Truth values, strings and
-    complex numbers do not count as numbers.
+    complex numbers do not count as numbers. A mean with its interval (``Interval``) counts as its
+    mean, a ``RelativeScore`` as its ratio; their intervals are kept.
 
     Attributes:
         worst: The quality whose loss is 1.
@@ -40,7 +42,7 @@ class QualityBounds:
         """Check the bounds, and keep them as floats."""
         for name in ("worst", "best"):
             bound = getattr(self, name)
-            number = _as_float(bound)
+            number = as_float(bound)
             if number is None or not math.isfinite(number):
                 raise OptionError(
                     f"quality_bounds: {name} is {bound!r} (of type {_type_name(bound)}), not a "
@@ -86,7 +88,7 @@ class QualityBounds:
             QualityError: The quality is not a finite number, or lies outside the bounds by more
                 than rounding (1e-6 of their range).
         """
-        number = _as_float(quality)
+        number = as_float(quality)
         if number is None:
             raise QualityError(
                 f"The quality is {_shown(quality)} of type {_type_name(quality)}, which is not a "
@@ -109,7 +111,7 @@ class QualityBounds:
             TypeError: The value is not a number, in Optuna's words.
             QualityError: The value is finite but lies outside the bounds.
         """
-        number = _as_float(value)
+        number = as_float(value)
         if number is None:
             raise TypeError(
                 f"The `value` argument is of type '{type(value)}' but supposed to be a float."
@@ -127,6 +129,11 @@ class QualityBounds:
         """
         return min(max(self._scaled(self.returned(quality)), 0.0), 1.0)
 
+    def loss_interval(self, quality: Interval) -> Interval:
+        """Return the interval of the loss that an interval of the quality makes, not cut off."""
+        ends = self._scaled(quality.low), self._scaled(quality.high)
+        return replace(quality, mean=self._scaled(quality.mean), low=min(ends), high=max(ends))
+
     def quality(self, loss: float) -> float:
         """Return the quality that has this loss; the inverse of `loss`."""
         return self.worst * loss + self.best * (1.0 - loss)
@@ -143,7 +150,7 @@ class QualityBounds:
             )
 
 
-def _as_float(value: object) -> float | None:
+def as_float(value: object) -> float | None:
     """Return the number that a value stands for, None where it is not one real number."""
     scalar = _python_scalar(value)
     if isinstance(scalar, bool | str | bytes):

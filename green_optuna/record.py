@@ -16,21 +16,22 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from green_optuna.carbon import Grid
 from green_optuna.energy import ComponentEnergy, Measurement, Source
+from green_optuna.intervals import Interval
 from green_optuna.models import ParameterCount
 from green_optuna.runs import RunRecord, intervals_of, runs_from_lists, runs_to_lists
 from green_optuna.terms import ATTRIBUTE, VERSION, StudyTerms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from optuna.trial import FrozenTrial
-
-    from green_optuna.intervals import Interval
 
 REPORTS_ATTRIBUTE = "green_optuna_reports"
 
 # Under this name stands what each run came to, in the dict that is kept of a trial.
 EACH_RUN = "each_run"
+# Under this one, how far the loss of a quality can be trusted that came with an interval.
+LOSS_INTERVAL = "loss_interval"
 KILLED_ATTRIBUTE = "green_optuna.killed."
 """With a trial's number behind it, the attribute of a study that keeps what a killed trial cost
 where the trial itself takes no attribute any more: Optuna's heartbeat had ended it."""
@@ -113,6 +114,8 @@ class TrialRecord:
         n_params: The number of parameters that counts.
         parameters: The parameters of its model, where it was a model that was counted.
         objectives: The values that went to Optuna, by name; empty unless complete.
+        loss_interval: How far the quality's loss can be trusted, where the quality that the user's
+            function returned came with an interval of its own.
         runs: What each run of its function came to, where it was to run several times.
         reports: What it reported.
         error: The exception that ended it, in one line; None unless it failed or was killed.
@@ -135,6 +138,7 @@ class TrialRecord:
     n_params: int | None = None
     parameters: ParameterCount | None = None
     objectives: Mapping[str, float] = field(default_factory=dict)
+    loss_interval: Interval | None = None
     runs: tuple[RunRecord, ...] = ()
     reports: tuple[Report, ...] = ()
     error: str | None = None
@@ -142,8 +146,12 @@ class TrialRecord:
 
     @property
     def intervals(self) -> dict[str, Interval | None]:
-        """The confidence interval of each objective, None where its function ran once."""
-        return intervals_of(self.runs, self.terms.grid, tuple(self.objectives))
+        """The confidence interval of each objective, None where nothing tells of one.
+
+        The runs tell, where the function ran several times; else the quality's own interval.
+        """
+        of_runs = intervals_of(self.runs, self.terms.grid, tuple(self.objectives))
+        return of_runs | _own_intervals(self.loss_interval, self.objectives)
 
     def attribute(self) -> dict[str, Any]:
         """Give what Optuna's storage keeps of the trial when it has ended, as one dict."""
@@ -161,6 +169,8 @@ class TrialRecord:
             kept["n_trainable_params"] = self.parameters.trainable
         if self.measurement is not None:
             kept |= measurement_to_dict(self.measurement)
+        if self.loss_interval is not None:
+            kept[LOSS_INTERVAL] = self.loss_interval.to_dict()
         if self.runs:
             kept[EACH_RUN] = runs_to_lists(self.runs)
         if self.overhead.total_kwh > 0:
@@ -225,9 +235,21 @@ def measurement_of(trial: FrozenTrial) -> Measurement | None:
 def trial_intervals(trial: FrozenTrial, objectives: Sequence[str]) -> dict[str, Interval | None]:
     """Give the confidence interval of each objective of a completed trial, as its runs tell.
 
-    None stands where the function ran once, or nothing was kept of its runs.
+    None stands where the function ran once, or nothing was kept of its runs; but for the quality's
+    loss, where the quality came with an interval of its own.
     """
     kept = trial.user_attrs.get(ATTRIBUTE, {})
+    own = _own_intervals(loss_interval_of(kept), objectives)
     if EACH_RUN not in kept:
-        return dict.fromkeys(objectives)
-    return intervals_of(runs_from_lists(kept[EACH_RUN]), Grid.from_dict(kept["grid"]), objectives)
+        return dict.fromkeys(objectives, None) | own
+    runs, grid = runs_from_lists(kept[EACH_RUN]), Grid.from_dict(kept["grid"])
+    return intervals_of(runs, grid, objectives) | own
+
+
+def loss_interval_of(kept: Mapping[str, Any]) -> Interval | None:
+    """Give the interval of a quality's loss, from what is kept of its trial."""
+    return Interval(**kept[LOSS_INTERVAL]) if LOSS_INTERVAL in kept else None
+
+
+def _own_intervals(loss: Interval | None, objectives: Iterable[str]) -> dict[str, Interval | None]:
+    return {name: loss for name in objectives if name == "quality_loss" and loss is not None}

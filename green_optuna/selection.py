@@ -69,7 +69,8 @@ class Selection:
     def intervals(self) -> dict[str, Interval | None]:
         """The 95 % confidence interval of each objective, by name.
 
-        None where the trial's function ran once, and for the number of parameters.
+        Of the trial's runs, where its function ran several times, or of the quality that it
+        returned, where that came with one. None for all else.
         """
         return trial_intervals(self.trial, tuple(self.objectives))
 

@@ -198,6 +198,7 @@ class TrialRun:
             n_params=outcome.n_params,
             parameters=outcome.parameters,
             objectives=outcome.objectives,
+            loss_interval=outcome.loss_interval,
         )
         # Nobody is told of a result that the storage does not take: the trial fails then.
         self._keep(record)

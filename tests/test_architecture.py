@@ -28,6 +28,7 @@ LAYERS = (
     "intensities",
     "carbon",
     "quality",
+    "scores",
     "pareto",
     "rules",
     "models",

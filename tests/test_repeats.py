@@ -396,12 +396,66 @@ def test_the_command_line_shows_the_intervals() -> None:
     chosen = go.pareto_front(repeated_study()).select("best-quality")
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(selection_table(chosen))
-    assert "(95% interval of 3 runs: " in console.export_text()
+    assert "(95% interval, n = 3: " in console.export_text()
     header, row = selection_text(chosen, Format.csv).splitlines()
     written = dict(zip(header.split(","), row.split(","), strict=False))
     assert chosen.intervals["quality_loss"] is not None
     assert float(written["quality_loss_low"]) == chosen.intervals["quality_loss"].low
     assert "n_params_low" not in written
+
+
+# A quality that comes with an interval
+
+
+def test_a_quality_keeps_the_interval_that_it_comes_with(sqlite_url: str) -> None:
+    """%MOS as a quality: its loss has the interval of the ratings, turned round."""
+    score = go.relative_score([2, 3, 4, 3], [4, 5, 4, 5], scale=(1, 5))
+    study = go.create_study(storage=sqlite_url)
+    memory = go.MemoryTracker()
+    study.optimize(decorate(lambda _: (score, 3), trackers=[memory]), n_trials=1)
+    chosen = go.pareto_front(study).select()
+    loss = chosen.intervals["quality_loss"]
+    assert score.interval is not None
+    assert loss is not None
+    assert (chosen.quality, chosen.objectives["quality_loss"]) == (score.ratio, 1 - score.ratio)
+    assert loss.mean == pytest.approx(1 - score.ratio)
+    assert (loss.low, loss.high) == pytest.approx((1 - score.interval.high, 1 - score.interval.low))
+    assert (loss.n, loss.confidence) == (4, 0.95)
+    assert chosen.intervals["co2e_kg"] is None
+    assert memory.finished[0].intervals == chosen.intervals
+    row = go.pareto_front(study).to_dataframe().iloc[0]
+    assert (row["quality_loss_low"], row["quality_loss_high"]) == (loss.low, loss.high)
+
+
+def test_a_mean_opinion_score_is_a_quality_between_its_bounds() -> None:
+    """On the scale from 1 to 5 its loss is the share of the scale that is missing."""
+    mos = go.mean_opinion_score([3, 4, 5, 4])
+    trial = run_once(lambda _: (mos, 3), quality_bounds=(1, 5))
+    loss = trial_intervals(trial, NAMES)["quality_loss"]
+    assert trial.values[0] == 0.25
+    assert loss is not None
+    assert (loss.low, loss.high) == pytest.approx(((5 - mos.high) / 4, (5 - mos.low) / 4))
+
+
+def test_a_score_above_its_reference_costs_no_trial() -> None:
+    """It counts as the ceiling; its interval is not cut off."""
+    score = go.relative_score([5, 4, 5], [4, 4, 4])
+    trial = run_once(lambda _: (score, 3))
+    loss = trial_intervals(trial, NAMES)["quality_loss"]
+    assert trial.values[0] == 0.0
+    assert loss is not None
+    assert loss.mean == pytest.approx(1 - score.ratio)
+    assert loss.low < 0
+
+
+def test_of_several_runs_the_runs_tell_the_interval() -> None:
+    """Each came with an interval of its own; what is known of the mean is how the runs spread."""
+    scores = [go.relative_score([2 + run, 3], [4, 5]) for run in (0, 1)]
+    trial = run_once(lambda green: (scores[green.run], 3), repeats=2)
+    loss = trial_intervals(trial, NAMES)["quality_loss"]
+    assert loss is not None
+    assert loss.n == 2
+    assert loss.mean == pytest.approx(np.mean([score.loss for score in scores]))
 
 
 # A trial whose time is up

@@ -186,7 +186,7 @@ def _shown_columns(frame: pd.DataFrame, objectives: Sequence[str]) -> list[str]:
 
 def _ends(name: str, interval: Interval) -> str:
     low, high = (show_quantity(name, end) for end in (interval.low, interval.high))
-    return f"{interval.confidence:.0%} interval of {interval.n} runs: {low} to {high}"
+    return f"{interval.confidence:.0%} interval, n = {interval.n}: {low} to {high}"
 
 
 def _shown(name: str, value: float | None) -> str:

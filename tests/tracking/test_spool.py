@@ -159,6 +159,7 @@ def test_a_record_comes_back_as_it_was() -> None:
         parameters=go.ParameterCount(total=10, trainable=4),
         objectives={"quality_loss": 0.25},
         runs=(go.RunRecord(0.2, 1e-9, 0.1), go.RunRecord(None, 2e-9, 0.2)),
+        loss_interval=go.Interval(mean=0.2, low=-0.1, high=0.5, confidence=0.9, n=7),
         reports=(go.Report(0, 0.5, energy_kwh=1e-9, t_s=0.1),),
         live_flushes=2,
     )

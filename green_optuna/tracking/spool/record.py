@@ -10,6 +10,7 @@ from green_optuna.models import ParameterCount
 from green_optuna.record import (
     EACH_RUN,
     TrialRecord,
+    loss_interval_of,
     measurement_from_dict,
     reports_from_rows,
     reports_to_rows,
@@ -80,6 +81,7 @@ def record_from_dict(kept: Mapping[str, Any]) -> TrialRecord:
         n_params=kept.get("n_params"),
         parameters=parameters,
         objectives=kept["objectives"],
+        loss_interval=loss_interval_of(kept),
         runs=runs_from_lists(kept.get(EACH_RUN, ())),
         reports=reports_from_rows(kept["reports"]),
         error=kept["error"],
