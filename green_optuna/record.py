@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from green_optuna.carbon import Grid
-from green_optuna.energy import ComponentEnergy, Measurement, Source
+from green_optuna.energy import ComponentEnergy, Measurement
+from green_optuna.energy.stored import measurement_from_dict, measurement_to_dict
 from green_optuna.intervals import Interval
 from green_optuna.models import ParameterCount
 from green_optuna.runs import RunRecord, intervals_of, runs_from_lists, runs_to_lists
@@ -181,49 +182,6 @@ class TrialRecord:
 def in_one_line(error: BaseException) -> str:
     """Name an exception and what it says, whatever its own ``__str__`` does."""
     return " ".join("".join(traceback.format_exception_only(error)).split())
-
-
-def measurement_to_dict(measurement: Measurement) -> dict[str, Any]:
-    """Give a measurement as JSON keeps it; its trace is left to the trackers."""
-    return {
-        "energy_kwh": measurement.energy.to_dict(),
-        "duration_s": measurement.duration_s,
-        "co2e_kg": measurement.co2e_kg,
-        "grid": measurement.grid.to_dict(),
-        "basis": measurement.basis,
-        "sources": sources_to_dict(measurement.sources),
-        "host": measurement.host,
-        "fingerprint": measurement.fingerprint,
-        "shared": measurement.shared,
-        "runs": measurement.runs,
-    }
-
-
-def measurement_from_dict(kept: Mapping[str, Any]) -> Measurement:
-    """Undo :func:`measurement_to_dict`; the trace is empty."""
-    return Measurement(
-        energy=ComponentEnergy.from_dict(kept["energy_kwh"]),
-        duration_s=kept["duration_s"],
-        grid=Grid.from_dict(kept["grid"]),
-        sources=sources_from_dict(kept["sources"]),
-        host=kept["host"],
-        fingerprint=kept.get("fingerprint", ""),
-        shared=kept["shared"],
-        runs=kept.get("runs", 1),
-    )
-
-
-def sources_to_dict(sources: Mapping[str, Source]) -> dict[str, list[Any]]:
-    """Give where energies come from as JSON keeps it."""
-    return {
-        name: [source.name, source.measured, source.follows_cpu_time, source.resolution_s]
-        for name, source in sources.items()
-    }
-
-
-def sources_from_dict(kept: Mapping[str, Sequence[Any]]) -> dict[str, Source]:
-    """Undo :func:`sources_to_dict`."""
-    return {name: Source(*source) for name, source in kept.items()}
 
 
 def measurement_of(trial: FrozenTrial) -> Measurement | None:

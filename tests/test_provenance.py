@@ -16,8 +16,8 @@ import green_optuna as go
 from green_optuna.cli import main
 from green_optuna.cli.render import front_table
 from green_optuna.cli.storage import open_storage
+from green_optuna.energy.stored import measurement_to_dict
 from green_optuna.provenance import describe_estimate, provenance_of
-from green_optuna.record import measurement_to_dict
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.tracking.front_note import front_note
 

@@ -16,12 +16,11 @@ from optuna.trial import TrialState, create_trial
 
 import green_optuna as go
 from green_optuna.candidates import read_candidates
+from green_optuna.energy.stored import measurement_from_dict, measurement_to_dict
 from green_optuna.record import (
     MAX_STORED_REPORTS,
     REPORTS_ATTRIBUTE,
-    measurement_from_dict,
     measurement_of,
-    measurement_to_dict,
     thin_reports,
 )
 from green_optuna.terms import (

@@ -19,10 +19,10 @@ from green_optuna.cli import render
 from green_optuna.cli.spelling import grid_flags
 from green_optuna.energy import MeterOptions, sampler_for
 from green_optuna.energy.board import MEASURED_BY_VARIABLE
+from green_optuna.energy.stored import measurement_to_dict
 from green_optuna.errors import MeterError, OptionError
 from green_optuna.folders import write_atomically
 from green_optuna.measure import measure
-from green_optuna.record import measurement_to_dict
 from green_optuna.tracking.series import trace_csv
 from green_optuna.units import (
     format_co2e,

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.energy import ComponentEnergy, Measurement, Trace
+from green_optuna.energy.stored import sources_from_dict
 from green_optuna.journal import file as journal_file
-from green_optuna.record import sources_from_dict
 from green_optuna.units import joules_from_kwh
 
 if TYPE_CHECKING:

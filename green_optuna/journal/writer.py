@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import optuna
 
 from green_optuna.energy.fingerprint import hardware_fingerprint
+from green_optuna.energy.stored import sources_to_dict
 from green_optuna.journal.file import VERSION, JournalFile
 from green_optuna.locks import ProcessLock
-from green_optuna.record import sources_to_dict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

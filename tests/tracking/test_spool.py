@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import green_optuna as go
-from green_optuna.record import measurement_from_dict
+from green_optuna.energy.stored import measurement_from_dict
 from green_optuna.tracking import spool
 
 from .records import TERMS, make_measurement, make_record

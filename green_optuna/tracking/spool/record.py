@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.energy import ComponentEnergy, Trace
+from green_optuna.energy.stored import measurement_from_dict
 from green_optuna.models import ParameterCount
 from green_optuna.record import (
     EACH_RUN,
     TrialRecord,
     loss_interval_of,
-    measurement_from_dict,
     reports_from_rows,
     reports_to_rows,
 )
