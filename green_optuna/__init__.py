@@ -38,7 +38,13 @@ from green_optuna.intervals import Interval
 from green_optuna.ledger import Ledger, LedgerRow
 from green_optuna.measure import MeasuredFunction, measure
 from green_optuna.measured import MeasuredRun
-from green_optuna.models import ParameterCount, count_parameters
+from green_optuna.models import (
+    FlopCount,
+    ParameterCount,
+    count_flops,
+    count_parameters,
+    peak_memory_bytes,
+)
 from green_optuna.objective import GreenObjective, green_objective
 from green_optuna.options import ObjectiveOptions
 from green_optuna.quality import QualityBounds
@@ -75,6 +81,7 @@ __all__ = [
     "Diagnosis",
     "DirectionsError",
     "EmptyStudyError",
+    "FlopCount",
     "GreenObjective",
     "GreenOptunaError",
     "GreenTrial",
@@ -123,6 +130,7 @@ __all__ = [
     "TrialTimeoutError",
     "WandbTracker",
     "__version__",
+    "count_flops",
     "count_parameters",
     "create_study",
     "diagnose",
@@ -133,6 +141,7 @@ __all__ = [
     "mean_opinion_score",
     "measure",
     "pareto_front",
+    "peak_memory_bytes",
     "relative_score",
     "resend",
     "trial_points",
