@@ -15,9 +15,13 @@ JOULES_PER_KWH: Final = 3_600_000.0
 """Joules in one kilowatt-hour: 1000 W for 3600 s."""
 
 # Units by the power of ten of the data's unit that one of them is worth.
-_GRAMS: Final = MappingProxyType({-9: "ug", -6: "mg", -3: "g", 0: "kg", 3: "t"})
-_WATT_HOURS: Final = MappingProxyType({-9: "uWh", -6: "mWh", -3: "Wh", 0: "kWh", 3: "MWh"})
+_GRAMS: Final = MappingProxyType({-12: "ng", -9: "ug", -6: "mg", -3: "g", 0: "kg", 3: "t"})
+_WATT_HOURS: Final = MappingProxyType(
+    {-12: "nWh", -9: "uWh", -6: "mWh", -3: "Wh", 0: "kWh", 3: "MWh"}
+)
 _WATTS: Final = MappingProxyType({-6: "uW", -3: "mW", 0: "W", 3: "kW", 6: "MW"})
+_SECONDS: Final = MappingProxyType({-9: "ns", -6: "us", -3: "ms", 0: "s"})
+_BYTES: Final = MappingProxyType({0: "B", 3: "kB", 6: "MB", 9: "GB", 12: "TB"})
 _COUNTS: Final = MappingProxyType({3: "k", 6: "M", 9: "G", 12: "T"})
 
 
@@ -67,6 +71,24 @@ def format_duration(s: float) -> str:
     if s == 0 or not math.isfinite(s):
         return f"{s + 0.0:g} s"  # the sum takes the sign off a zero
     return f"-{_clock(-s)}" if s < 0 else _clock(s)
+
+
+def format_latency(s: float) -> str:
+    """Show the time that a small step takes, given in s, with three significant digits.
+
+    >>> format_latency(1.42e-5)
+    '14.2 us'
+    """
+    return _scaled(s, _SECONDS, "s")
+
+
+def format_bytes(n: float) -> str:
+    """Show an amount of memory, given in bytes, in steps of a thousand.
+
+    >>> format_bytes(3_470_000)
+    '3.47 MB'
+    """
+    return _scaled(n, _BYTES, "B")
 
 
 def format_count(n: float) -> str:

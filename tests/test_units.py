@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from green_optuna.units import (
     JOULES_PER_KWH,
+    format_bytes,
     format_co2e,
     format_count,
     format_duration,
     format_energy,
+    format_latency,
     format_power,
     joules_from_kwh,
     kwh_from_joules,
@@ -20,8 +22,17 @@ from green_optuna.units import (
 
 # What one of each shown unit is worth in the unit of the data.
 WORTH = {
-    format_co2e: {"ug": 1e-9, "mg": 1e-6, "g": 1e-3, "kg": 1.0, "t": 1e3},
-    format_energy: {"uWh": 1e-9, "mWh": 1e-6, "Wh": 1e-3, "kWh": 1.0, "MWh": 1e3},
+    format_co2e: {"ng": 1e-12, "ug": 1e-9, "mg": 1e-6, "g": 1e-3, "kg": 1.0, "t": 1e3},
+    format_energy: {
+        "nWh": 1e-12,
+        "uWh": 1e-9,
+        "mWh": 1e-6,
+        "Wh": 1e-3,
+        "kWh": 1.0,
+        "MWh": 1e3,
+    },
+    format_latency: {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0},
+    format_bytes: {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12},
     format_power: {"uW": 1e-6, "mW": 1e-3, "W": 1.0, "kW": 1e3, "MW": 1e6},
     format_count: {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12},
 }
@@ -56,6 +67,8 @@ def test_joules_and_kilowatt_hours_convert_back(joules: float) -> None:
         (format_co2e, 0.5, "500 g"),
         (format_co2e, 1.0, "1.00 kg"),
         (format_co2e, 35_700.0, "35.7 t"),
+        (format_co2e, 3.21e-12, "3.21 ng"),
+        (format_energy, 2.8e-13, "0.280 nWh"),
         (format_energy, 4.1e-9, "4.10 uWh"),
         (format_energy, 4.1e-6, "4.10 mWh"),
         (format_energy, 1.23e-3, "1.23 Wh"),
@@ -64,6 +77,10 @@ def test_joules_and_kilowatt_hours_convert_back(joules: float) -> None:
         (format_power, 2.5e-3, "2.50 mW"),
         (format_power, 57.04, "57.0 W"),
         (format_power, 1.58e3, "1.58 kW"),
+        (format_latency, 1.42e-5, "14.2 us"),
+        (format_latency, 75.0, "75.0 s"),
+        (format_bytes, 999, "999 B"),
+        (format_bytes, 3_470_000, "3.47 MB"),
         (format_count, 10_260, "10.3 k"),
         (format_count, 3_470_000, "3.47 M"),
         (format_count, 175_000_000_000, "175 G"),
@@ -134,6 +151,8 @@ def test_a_negative_quantity_is_its_opposite_with_a_sign(
         (format_energy, "0 kWh", "inf kWh"),
         (format_power, "0 W", "inf W"),
         (format_duration, "0 s", "inf s"),
+        (format_latency, "0 s", "inf s"),
+        (format_bytes, "0 B", "inf B"),
         (format_count, "0", "inf"),
     ],
 )
@@ -149,9 +168,9 @@ def test_zero_and_non_finite_values_have_no_prefix(
 
 def test_beyond_the_units_there_is_an_exponent() -> None:
     """A figure far beyond the units is shown with an exponent, not with a row of zeros."""
-    assert format_co2e(1e-15) == "1.00e-06 ug"
+    assert format_co2e(1e-18) == "1.00e-06 ng"
     assert format_co2e(2.5e20) == "2.50e+17 t"
-    assert format_energy(1.5e-12) == "0.00150 uWh"
+    assert format_energy(1.5e-15) == "0.00150 nWh"
     assert format_energy(1.234e7) == "12300 MWh"
 
 
