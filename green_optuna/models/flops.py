@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 from green_optuna.errors import ModelError
 from green_optuna.models.calls import Call
@@ -46,6 +47,21 @@ class FlopCount:
         if self.uncounted or (self.total == 0 and self.elementwise):
             raise ModelError(f"Not counted: {dict(self.uncounted)}")
         return self.per_sample
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the count as plain data, ready for JSON."""
+        return {
+            "total": self.total,
+            "batch_size": self.batch_size,
+            "by_operation": dict(self.by_operation),
+            "uncounted": dict(self.uncounted),
+            "elementwise": dict(self.elementwise),
+        }
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> Self:
+        """Undo :meth:`to_dict`."""
+        return cls(**kept)
 
 
 def count_flops(model: object, inputs: object, *, batch_size: int | None = None) -> FlopCount:
