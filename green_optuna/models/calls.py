@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import torch
     from torch.nn import Module
@@ -88,20 +88,30 @@ class Call:
         """Call the model once; whatever it raises comes out as it is."""
         return self.model(*self.args, **self.kwargs)
 
-    def attempt(self) -> None:
-        """Call the model once, to see whether it can be.
+    def attempt(self, times: int = 1) -> None:
+        """Call the model, once or more often, and let go of what each call gives.
 
         Raises:
-            ModelError: It cannot run on these inputs.
+            ModelError: It cannot run on these inputs, or a call of it only begins its work.
         """
         try:
-            self()
+            for _ in range(times - 1):
+                self()
+            given = self()
         except Exception as error:
             said = " ".join(str(error).split())[:_MAX_SAID]
             raise ModelError(
                 f"The model {_named(self.model)} cannot run on the inputs given "
                 f"({self._shown_inputs()}): {type(error).__name__}: {said}"
             ) from error
+        if isinstance(given, Iterator | AsyncIterator | Awaitable):
+            if isinstance(given, Coroutine):
+                given.close()  # else it would warn that nobody awaits it
+            raise ModelError(
+                f"The model {_named(self.model)} gives {_named(type(given))}, so that a call of it "
+                "only begins its work: pass a function that does all of it, such as "
+                "lambda x: list(model(x))."
+            )
 
     @contextlib.contextmanager
     def evaluating(self) -> Iterator[None]:
