@@ -34,6 +34,7 @@ from green_optuna.errors import (
     TrialTimeoutError,
 )
 from green_optuna.front import ParetoFront, pareto_front
+from green_optuna.inference import InferenceCost, InferenceOptions, measure_inference
 from green_optuna.intervals import Interval
 from green_optuna.ledger import Ledger, LedgerRow
 from green_optuna.measure import MeasuredFunction, measure
@@ -87,6 +88,8 @@ __all__ = [
     "GreenTrial",
     "Grid",
     "GridError",
+    "InferenceCost",
+    "InferenceOptions",
     "Interval",
     "Knee",
     "Ledger",
@@ -140,6 +143,7 @@ __all__ = [
     "log_front",
     "mean_opinion_score",
     "measure",
+    "measure_inference",
     "pareto_front",
     "peak_memory_bytes",
     "relative_score",

@@ -34,6 +34,7 @@ LAYERS = (
     "models",
     "estimate",
     "energy",
+    "inference",
     "ledger",
     "terms",
     "runs",

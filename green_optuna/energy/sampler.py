@@ -96,6 +96,11 @@ class Sampler:
             return self._readings.open()
 
     @property
+    def now_s(self) -> float:
+        """What the clock shows by which windows are measured, in s."""
+        return self._clock()
+
+    @property
     def busy(self) -> bool:
         """Whether a window is open."""
         return self._readings.wanted_at_s is not None

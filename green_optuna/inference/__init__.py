@@ -1,0 +1,13 @@
+"""What a model's inference costs: energy and time a sample, operations, memory, parameters."""
+
+from green_optuna.inference.cost import InferenceCost
+from green_optuna.inference.options import InferenceOptions
+from green_optuna.inference.run import InferenceRun, measure_inference, run_inference
+
+__all__ = [
+    "InferenceCost",
+    "InferenceOptions",
+    "InferenceRun",
+    "measure_inference",
+    "run_inference",
+]
