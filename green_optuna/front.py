@@ -18,7 +18,7 @@ from green_optuna.provenance import (
     describe_mixture,
     provenance_of,
 )
-from green_optuna.record import measurement_of, trial_intervals
+from green_optuna.record import inference_of, measurement_of, trial_intervals
 from green_optuna.rules import Rule, Tolerance, rule_by_name
 from green_optuna.selection import Selection, finite_or_none
 from green_optuna.terms import ATTRIBUTE
@@ -130,8 +130,10 @@ class ParetoFront:
 
         Returns:
             Columns ``trial``, ``on_front``, one for each objective, ``quality``,
-            ``energy_kwh``, ``duration_s``, ``basis``, ``host`` if the front is mixed, then
-            ``param_...``; sorted by trial. Where functions ran several times in a trial, energy
+            ``energy_kwh``, ``duration_s``, ``basis``, ``host`` if the front is mixed,
+            ``inference_kwh``, ``inference_s`` and ``flops`` (all of a sample) and
+            ``peak_memory_bytes`` (of a call) where inference was measured, then ``param_...``;
+            sorted by trial. Where functions ran several times in a trial, energy
             and duration are means over the runs, and ``..._low`` and ``..._high`` of an objective,
             which stand before the hyperparameters, are the ends of its 95 % confidence interval.
         """
@@ -151,6 +153,11 @@ class ParetoFront:
             if name not in self.objectives
         ] + (["host"] if self.mixed else [])
         records = [self._record(row, on_front=row in front) for row in rows]
+        measured += [
+            name
+            for name in ("inference_kwh", "inference_s", "flops", "peak_memory_bytes")
+            if name not in self.objectives and any(name in record for record in records)
+        ]
         params = sorted({key for record in records for key in record if key.startswith("param_")})
         ends = [
             f"{name}_{end}"
@@ -173,6 +180,9 @@ class ParetoFront:
             record["duration_s"] = measurement.duration_per_run_s
             record["basis"] = measurement.basis
             record["host"] = measurement.host
+        inference = inference_of(trial)
+        if inference is not None:
+            record |= inference.values
         record |= self._values(row)
         for name, interval in trial_intervals(trial, self.objectives).items():
             if interval is not None:

@@ -23,13 +23,15 @@ from green_optuna.locks import ProcessLock
 from green_optuna.options import ObjectiveOptions
 from green_optuna.outcome import make_outcome, read_result
 from green_optuna.quality import QualityBounds
-from green_optuna.session import Session, TrialRun
+from green_optuna.session import Session
 from green_optuna.terms import DEFAULT_OBJECTIVES, StudyTerms, check_objectives
 from green_optuna.tracking import MLflowTracker, StudyLog
+from green_optuna.trial_run import TrialRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from green_optuna.inference import InferenceOptions
     from green_optuna.outcome import NParams, Result
     from green_optuna.tracking import Tracker
     from green_optuna.trial import GreenTrial
@@ -112,13 +114,17 @@ class GreenObjective:
             read=self._read,
             repeats=options.repeats,
             timeout_s=options.timeout_s,
+            inference=options.inference,
         )
         # All of a trial: Ctrl-C may come at any point, and no run shall stay open.
         try:
             run.begin()
             results = run.call(measured)
             outcome = make_outcome(
-                results, measurement=run.measurement, objectives=options.objectives
+                results,
+                measurement=run.measurement,
+                inference=run.inference,
+                objectives=options.objectives,
             )
             run.complete(outcome)
         except BaseException as error:
@@ -199,6 +205,7 @@ def green_objective(
     n_params: NParams = "total",
     repeats: int = 1,
     timeout_s: float | None = None,
+    inference: InferenceOptions | None = None,
 ) -> Callable[[Callable[..., object]], GreenObjective]: ...
 def green_objective(
     function: Callable[..., object] | None = None,
@@ -213,11 +220,13 @@ def green_objective(
     n_params: NParams = "total",
     repeats: int = 1,
     timeout_s: float | None = None,
+    inference: InferenceOptions | None = None,
 ) -> GreenObjective | Callable[[Callable[..., object]], GreenObjective]:
     """Decorate an Optuna objective: it returns ``(1 - quality, CO2e in kg, parameters)``.
 
     The function stays as it is but for what it returns: ``(quality, model)``, or ``(quality,
-    n_params)``, or the quality alone after ``trial.watch(model)`` or with ``n_params=``. The
+    n_params)``, or the quality alone after ``trial.watch(model)`` or with ``n_params=``. A quality
+    may come with its interval, as an ``Interval`` or a ``RelativeScore``, which is kept. The
     energy of each call is measured, whatever its end; ``trial.report`` and
     ``trial.should_prune`` work though the study has several objectives.
 
@@ -231,7 +240,8 @@ def green_objective(
         trackers: Who is told of each trial: one ``MLflowTracker()`` unless given, none for
             ``[]``.
         objectives: What is returned, in order, of "quality_loss", "co2e_kg" (kg), "n_params",
-            "energy_kwh" (kWh) and "duration_s" (s).
+            "energy_kwh" (kWh) and "duration_s" (s); and, with ``inference=``, of "inference_kwh"
+            (kWh a sample), "flops" (a sample) and "peak_memory_bytes" (of one call).
         quality_bounds: The worst and the best quality there can be; ``(0, 1)`` makes the loss
             ``1 - quality``. A worst above the best means that lower is better.
         n_params: The number of parameters, or a function of the trial that gives it; or which
@@ -248,6 +258,11 @@ def green_objective(
             on: the objectives are NaN, which ``study.optimize`` and ``study.tell`` take for a
             failure (the latter with a warning). A function that catches the error and returns
             has completed its trial.
+        inference: How to measure the inference of each completed trial's model, with example
+            inputs: ``InferenceOptions(inputs=images[:32])``. It is done after the training, takes
+            about a second unless told otherwise, and its energy counts in what the study spent
+            but not in the trial's CO2e. Where none of the objectives is made of it, a model that
+            it cannot be told of costs no trial.
 
     Returns:
         The decorated objective, for ``study.optimize`` or for calls of your own.
@@ -273,6 +288,7 @@ def green_objective(
         n_params=n_params,
         repeats=repeats,
         timeout_s=timeout_s,
+        inference=inference,
     )
     if function is None:
         return lambda decorated: _decorate(decorated, options)

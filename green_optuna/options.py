@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from green_optuna.energy import Meter, MeterOptions
 from green_optuna.errors import OptionError
+from green_optuna.inference import InferenceOptions
 from green_optuna.outcome import as_count
 from green_optuna.quality import QualityBounds
 from green_optuna.repeats import checked_repeats, checked_timeout
-from green_optuna.terms import DEFAULT_OBJECTIVES
+from green_optuna.terms import DEFAULT_OBJECTIVES, INFERENCE_OBJECTIVES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from green_optuna.carbon import Grid
     from green_optuna.outcome import NParams
     from green_optuna.tracking import Tracker
@@ -33,6 +36,7 @@ class ObjectiveOptions:
         repeats: How often the function runs in each trial.
         timeout_s: How long a trial may take, all its runs together, in s; None for as long as
             it takes.
+        inference: How the inference of each trial's model is measured; None for not at all.
     """
 
     grid: Grid | None = None
@@ -43,13 +47,16 @@ class ObjectiveOptions:
     n_params: NParams = "total"
     repeats: int = 1
     timeout_s: float | None = None
+    inference: InferenceOptions | None = None
 
     def __post_init__(self) -> None:
-        """Check the numbers, which no other object checks.
+        """Check what no other object checks.
 
         Raises:
-            OptionError: ``n_params``, ``repeats`` or ``timeout_s`` is none of what it can be.
+            OptionError: ``n_params``, ``repeats``, ``timeout_s`` or ``inference`` is none of what
+                it can be, or an objective is made of inference that is not measured.
         """
+        check_inference(self.inference, self.objectives)
         object.__setattr__(self, "repeats", checked_repeats(self.repeats))
         object.__setattr__(self, "timeout_s", checked_timeout(self.timeout_s))
         given: object = self.n_params
@@ -61,3 +68,28 @@ class ObjectiveOptions:
                 f"n_params is {given!r}: give a count, a function of the trial that returns "
                 'one, "total" or "trainable".'
             )
+
+
+def check_inference(inference: object, objectives: Sequence[str]) -> None:
+    """Hold that the objectives that are made of inference can be.
+
+    Raises:
+        OptionError: It is not measured, or not what is wanted of it.
+    """
+    if inference is not None and not isinstance(inference, InferenceOptions):
+        raise OptionError(
+            f"inference is {inference!r}: give InferenceOptions(inputs=...), with example inputs "
+            "of the model or a function of the model that gives them."
+        )
+    wanted = [name for name in objectives if name in INFERENCE_OBJECTIVES]
+    if wanted and inference is None:
+        raise OptionError(
+            f"The objective {wanted[0]!r} wants example inputs of the model: pass "
+            "inference=InferenceOptions(inputs=...), or inference.inputs=train.py:inputs to "
+            "green-optuna run."
+        )
+    if "inference_kwh" in wanted and isinstance(inference, InferenceOptions) and not inference.runs:
+        raise OptionError(
+            "inference.runs is 0, which only counts, and the objective 'inference_kwh' is to be "
+            "measured: give 2 or more."
+        )

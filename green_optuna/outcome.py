@@ -12,11 +12,13 @@ from green_optuna.errors import ModelError, ObjectiveError
 from green_optuna.intervals import Interval
 from green_optuna.models import count_parameters
 from green_optuna.scores import RelativeScore
+from green_optuna.trial_inference import inference_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from green_optuna.energy import Measurement
+    from green_optuna.inference import InferenceCost
     from green_optuna.models import ParameterCount
     from green_optuna.quality import QualityBounds
     from green_optuna.trial import GreenTrial
@@ -96,17 +98,23 @@ def read_result(
 
 
 def make_outcome(
-    results: Sequence[Result], *, measurement: Measurement, objectives: Sequence[str]
+    results: Sequence[Result],
+    *,
+    measurement: Measurement,
+    inference: InferenceCost | None,
+    objectives: Sequence[str],
 ) -> Outcome:
     """Make objectives of what the runs of a trial came to: each is the mean over the runs.
 
     Args:
         results: What each run came to.
         measurement: What all of them cost.
+        inference: What the inference of the last run's model costs, where that was asked for.
         objectives: The names of the objectives, in order.
 
     Raises:
-        ModelError: The runs differ in the number of parameters, which is an objective.
+        ModelError: The runs differ in the number of parameters, which is an objective; or an
+            objective cannot be told of the model's inference.
     """
     counts = {result.n_params for result in results}
     if len(counts) > 1 and "n_params" in objectives:
@@ -120,6 +128,7 @@ def make_outcome(
         "co2e_kg": measurement.co2e_per_run_kg,
         "energy_kwh": measurement.energy_per_run_kwh,
         "duration_s": measurement.duration_per_run_s,
+        **inference_values(inference, objectives),
     }
     count, parameters = results[-1].n_params, results[-1].parameters
     if len(counts) > 1:
@@ -133,6 +142,13 @@ def make_outcome(
         objectives={name: values[name] for name in objectives},
         loss_interval=results[0].loss_interval if len(results) == 1 else None,
     )
+
+
+def model_of(returned: object, trial: GreenTrial) -> object:
+    """Give the model that a function returned or named, or None; a number of parameters is none."""
+    model = _split(returned)[1]
+    model = trial.watched if model is None else model
+    return None if as_count(model) is not None else model
 
 
 def as_count(given: object) -> int | None:

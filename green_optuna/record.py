@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from green_optuna.carbon import Grid
 from green_optuna.energy import ComponentEnergy, Measurement
 from green_optuna.energy.stored import measurement_from_dict, measurement_to_dict
+from green_optuna.inference import InferenceCost
 from green_optuna.intervals import Interval
 from green_optuna.models import ParameterCount
 from green_optuna.runs import RunRecord, intervals_of, runs_from_lists, runs_to_lists
@@ -33,6 +34,8 @@ REPORTS_ATTRIBUTE = "green_optuna_reports"
 EACH_RUN = "each_run"
 # Under this one, how far the loss of a quality can be trusted that came with an interval.
 LOSS_INTERVAL = "loss_interval"
+# And under this one, what the inference of its model costs.
+INFERENCE = "inference"
 KILLED_ATTRIBUTE = "green_optuna.killed."
 """With a trial's number behind it, the attribute of a study that keeps what a killed trial cost
 where the trial itself takes no attribute any more: Optuna's heartbeat had ended it."""
@@ -110,13 +113,15 @@ class TrialRecord:
         run_ids: The run that each tracker opened for it, by the tracker's name.
         user_attrs: What the user's function attached to it.
         measurement: What it cost; None at its start.
-        overhead: What its process used between trials before it ended, in kWh per component.
+        overhead: What its process used between trials before it ended, and to measure its model's
+            inference, in kWh per component.
         quality: The quality that the user's function returned.
         n_params: The number of parameters that counts.
         parameters: The parameters of its model, where it was a model that was counted.
         objectives: The values that went to Optuna, by name; empty unless complete.
         loss_interval: How far the quality's loss can be trusted, where the quality that the user's
             function returned came with an interval of its own.
+        inference: What the inference of its model costs, where that was asked for.
         runs: What each run of its function came to, where it was to run several times.
         reports: What it reported.
         error: The exception that ended it, in one line; None unless it failed or was killed.
@@ -140,6 +145,7 @@ class TrialRecord:
     parameters: ParameterCount | None = None
     objectives: Mapping[str, float] = field(default_factory=dict)
     loss_interval: Interval | None = None
+    inference: InferenceCost | None = None
     runs: tuple[RunRecord, ...] = ()
     reports: tuple[Report, ...] = ()
     error: str | None = None
@@ -149,10 +155,11 @@ class TrialRecord:
     def intervals(self) -> dict[str, Interval | None]:
         """The confidence interval of each objective, None where nothing tells of one.
 
-        The runs tell, where the function ran several times; else the quality's own interval.
+        The runs tell, where the function ran several times; else the quality's own interval. Of
+        an inference, its own runs tell.
         """
         of_runs = intervals_of(self.runs, self.terms.grid, tuple(self.objectives))
-        return of_runs | _own_intervals(self.loss_interval, self.objectives)
+        return of_runs | _own_intervals(self.loss_interval, self.inference, self.objectives)
 
     def attribute(self) -> dict[str, Any]:
         """Give what Optuna's storage keeps of the trial when it has ended, as one dict."""
@@ -172,6 +179,8 @@ class TrialRecord:
             kept |= measurement_to_dict(self.measurement)
         if self.loss_interval is not None:
             kept[LOSS_INTERVAL] = self.loss_interval.to_dict()
+        if self.inference is not None:
+            kept[INFERENCE] = self.inference.to_dict()
         if self.runs:
             kept[EACH_RUN] = runs_to_lists(self.runs)
         if self.overhead.total_kwh > 0:
@@ -194,10 +203,10 @@ def trial_intervals(trial: FrozenTrial, objectives: Sequence[str]) -> dict[str, 
     """Give the confidence interval of each objective of a completed trial, as its runs tell.
 
     None stands where the function ran once, or nothing was kept of its runs; but for the quality's
-    loss, where the quality came with an interval of its own.
+    loss, where the quality came with an interval of its own, and for the energy of inference.
     """
     kept = trial.user_attrs.get(ATTRIBUTE, {})
-    own = _own_intervals(loss_interval_of(kept), objectives)
+    own = _own_intervals(loss_interval_of(kept), inference_of(trial), objectives)
     if EACH_RUN not in kept:
         return dict.fromkeys(objectives, None) | own
     runs, grid = runs_from_lists(kept[EACH_RUN]), Grid.from_dict(kept["grid"])
@@ -209,5 +218,20 @@ def loss_interval_of(kept: Mapping[str, Any]) -> Interval | None:
     return Interval(**kept[LOSS_INTERVAL]) if LOSS_INTERVAL in kept else None
 
 
-def _own_intervals(loss: Interval | None, objectives: Iterable[str]) -> dict[str, Interval | None]:
-    return {name: loss for name in objectives if name == "quality_loss" and loss is not None}
+def inference_of(trial: FrozenTrial) -> InferenceCost | None:
+    """Give what the inference of a trial's model costs, or None where nothing was kept."""
+    return inference_from_dict(trial.user_attrs.get(ATTRIBUTE, {}))
+
+
+def inference_from_dict(kept: Mapping[str, Any]) -> InferenceCost | None:
+    """Give what an inference costs, from what is kept of its trial."""
+    return InferenceCost.from_dict(kept[INFERENCE]) if INFERENCE in kept else None
+
+
+def _own_intervals(
+    loss: Interval | None, inference: InferenceCost | None, objectives: Iterable[str]
+) -> dict[str, Interval | None]:
+    """Give the intervals that do not come of the runs of a trial's function."""
+    energy_kwh = None if inference is None else inference.energy_kwh
+    known = {"quality_loss": loss, "inference_kwh": energy_kwh}
+    return {name: known[name] for name in objectives if known.get(name) is not None}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from green_optuna.record import measurement_of, trial_intervals
+from green_optuna.record import inference_of, measurement_of, trial_intervals
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import describe_quantity
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from green_optuna.energy import Measurement
+    from green_optuna.inference import InferenceCost
     from green_optuna.intervals import Interval
     from green_optuna.rules import Rule
 
@@ -66,6 +67,11 @@ class Selection:
         return None if measurement is None else measurement.energy_per_run_kwh
 
     @property
+    def inference(self) -> InferenceCost | None:
+        """What the inference of its model costs, or None where that was not asked for."""
+        return inference_of(self.trial)
+
+    @property
     def intervals(self) -> dict[str, Interval | None]:
         """The 95 % confidence interval of each objective, by name.
 
@@ -86,8 +92,8 @@ class Selection:
 
     def to_dict(self) -> dict[str, Any]:
         """Give the selection as plain data, ready for JSON; None where no number is finite."""
-        measurement = self.measurement
-        plain = {
+        measurement, inference = self.measurement, self.inference
+        plain: dict[str, Any] = {
             "study": self.study_name,
             "trial": self.number,
             "rule": self.rule.name,
@@ -102,6 +108,8 @@ class Selection:
             "params": self.params,
             "run_ids": self.run_ids,
         }
+        if inference is not None:
+            plain["inference"] = inference.to_dict()
         return {name: finite_or_none(value) for name, value in plain.items()}
 
     def __str__(self) -> str:

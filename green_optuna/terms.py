@@ -25,7 +25,8 @@ VERSION = 1
 """The version of what we keep there."""
 
 DEFAULT_OBJECTIVES = ("quality_loss", "co2e_kg", "n_params")
-OBJECTIVES = (*DEFAULT_OBJECTIVES, "energy_kwh", "duration_s")
+INFERENCE_OBJECTIVES = ("inference_kwh", "flops", "peak_memory_bytes")
+OBJECTIVES = (*DEFAULT_OBJECTIVES, "energy_kwh", "duration_s", *INFERENCE_OBJECTIVES)
 
 
 def check_objectives(objectives: Iterable[str]) -> tuple[str, ...]:

@@ -141,6 +141,10 @@ _QUANTITIES: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "n_params": ("parameters", format_count),
     "energy_kwh": ("energy (kWh)", format_energy),
     "duration_s": ("duration (s)", format_duration),
+    "inference_kwh": ("inference energy (kWh a sample)", format_energy),
+    "inference_s": ("inference time (s a sample)", format_latency),
+    "flops": ("FLOPs", format_count),
+    "peak_memory_bytes": ("peak memory (bytes)", format_bytes),
 }
 
 

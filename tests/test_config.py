@@ -33,6 +33,7 @@ from green_optuna import (
 )
 from green_optuna.config import (
     GridConfig,
+    InferenceConfig,
     MeterConfig,
     MLflowConfig,
     RuleConfig,
@@ -74,6 +75,13 @@ def decorated(trial):
 @go.green_objective(country="FRA", meter=go.ReplayMeter(cpu_w=50.0), trackers=[])
 def replayed(trial):
     return plain(trial)
+
+@go.green_objective(country="FRA", inference=go.InferenceOptions(inputs=(1,), runs=7))
+def inferring(trial):
+    return plain(trial)
+
+def inputs(model):
+    return (model,)
 
 number = 3
 
@@ -424,7 +432,7 @@ def test_two_files_of_one_name_are_two_modules(tmp_path: Path) -> None:
         (":plain", "path/to/file.py:function"),
         ("trian.py:plain", "Did you mean 'train.py'?"),
         ("nowhere/at/all.py:plain", "nowhere/at/all.py"),
-        ("train.py:plan", "It has plain, decorated, replayed, Model."),
+        ("train.py:plan", "It has plain, decorated, replayed, inferring, inputs, Model."),
         ("train.py:number", "of type int"),
         ("train.py:Model", "of type type"),
         ("train.py:go", "of type module"),
@@ -476,6 +484,7 @@ def made(name: str, config: RunConfig | None = None) -> GreenObjective:
             n_params=given.n_params,
             repeats=given.repeats,
             timeout_s=given.timeout_s,
+            inference=given.inference,
         )
     )
 
@@ -521,10 +530,37 @@ def test_what_is_set_replaces_the_decorators_option() -> None:
 
 
 @pytest.mark.usefixtures("train")
+def test_inference_is_measured_on_inputs_that_a_function_gives() -> None:
+    """It is named as the objective is; the decorator's own inputs stay unless it is."""
+    config = InferenceConfig(inputs="train.py:inputs", run_s=0.5)
+    made_here = made("decorated", RunConfig(inference=config, objectives=["flops"])).options
+    assert made_here.inference is not None
+    assert made_here.inference.inputs_of("model") == ("model",)
+    assert (made_here.inference.run_s, made_here.inference.runs) == (0.5, 5)
+    changed = made("inferring", RunConfig(inference=InferenceConfig(batch_size=3))).options
+    assert changed.inference is not None
+    assert changed.inference.inputs == (1,)
+    assert (changed.inference.batch_size, changed.inference.runs) == (3, 7)
+    kept = made("inferring").options.inference
+    assert kept is not None
+    assert (kept.inputs, kept.runs, kept.batch_size) == ((1,), 7, None)
+
+
+@pytest.mark.usefixtures("train")
 @pytest.mark.parametrize(
     ("config", "said"),
     [
         (RunConfig(repeats=0), "repeats is 0"),
+        (RunConfig(objectives=["flops"]), r"inference\.inputs=train\.py:inputs"),
+        (RunConfig(inference=InferenceConfig(runs=3)), r"inference\.runs is given"),
+        (
+            RunConfig(inference=InferenceConfig(inputs="train.py:nothing")),
+            r"inference\.inputs is 'train\.py:nothing'",
+        ),
+        (
+            RunConfig(inference=InferenceConfig(inputs="train.py:inputs", runs=-1)),
+            "runs is -1",
+        ),
         (RunConfig(timeout_s=-1.0), r"timeout_s is -1\.0"),
         (RunConfig(timeout_s=math.nan), "timeout_s is nan"),
     ],

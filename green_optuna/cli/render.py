@@ -116,6 +116,10 @@ def selection_table(selection: Selection) -> Table:
     if selection.measurement is not None and "energy_kwh" not in selection.objectives:
         energy = show_quantity("energy_kwh", selection.measurement.energy_per_run_kwh)
         table.add_row("energy", f"{energy} ({selection.measurement.basis})")
+    inference = selection.inference
+    for name, value in ({} if inference is None else inference.values).items():
+        if name not in selection.objectives:
+            table.add_row(quantity_heading(name), show_quantity(name, value))
     for name, value in selection.params.items():
         table.add_row(name, _short(value))
     for tracker, run_id in selection.run_ids.items():
@@ -146,6 +150,9 @@ def selection_text(selection: Selection, output: Format) -> str:
             given = {objective: one for objective, one in value.items() if one is not None}
             for objective, one in given.items():
                 row |= {f"{objective}_{end}": one[end] for end in ("low", "high")}
+        elif name == "inference":
+            known = {} if selection.inference is None else selection.inference.values
+            row |= {one: figure for one, figure in known.items() if one not in row}
         else:
             row |= value if name == "objectives" else {name: value}
     text = io.StringIO()

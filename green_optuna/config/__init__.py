@@ -4,6 +4,7 @@ from green_optuna.config.compose import conf_folder, load_config
 from green_optuna.config.objective import load_function, make_objective
 from green_optuna.config.schema import (
     GridConfig,
+    InferenceConfig,
     MeterConfig,
     MLflowConfig,
     RuleConfig,
@@ -15,6 +16,7 @@ from green_optuna.config.schema import (
 
 __all__ = [
     "GridConfig",
+    "InferenceConfig",
     "MLflowConfig",
     "MeterConfig",
     "RuleConfig",

@@ -16,6 +16,7 @@ from green_optuna.carbon import Grid
 from green_optuna.config.schema import given_options
 from green_optuna.energy import MeterOptions
 from green_optuna.errors import GridError, OptionError
+from green_optuna.inference import InferenceOptions
 from green_optuna.objective import GreenObjective, green_objective
 from green_optuna.quality import QualityBounds
 from green_optuna.terms import check_objectives
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from green_optuna.config.schema import (
         GridConfig,
+        InferenceConfig,
         MeterConfig,
         MLflowConfig,
         RunConfig,
@@ -68,17 +70,19 @@ def make_objective(config: RunConfig) -> GreenObjective:
         n_params=given.n_params if config.n_params is None else config.n_params,  # type: ignore[arg-type]  # it is checked there
         repeats=given.repeats if config.repeats is None else config.repeats,
         timeout_s=given.timeout_s if config.timeout_s is None else config.timeout_s,
+        inference=_inference(config.inference, given.inference),
     )
     return decorated if options == given else GreenObjective(decorated.function, options)
 
 
-def load_function(name: str) -> Callable[..., object]:
+def load_function(name: str, key: str = "objective") -> Callable[..., object]:
     """Import a function.
 
     Args:
         name: ``path/to/file.py:function``, the path being relative to the working folder, or
             ``package.module:function``. The file's folder, or the working folder, is put
             where Python looks for modules, as ``python file.py`` and ``python -m`` do.
+        key: The key of the configuration that names it, for the messages.
 
     Raises:
         OptionError: The file, the module or the function does not exist, or importing it
@@ -87,31 +91,31 @@ def load_function(name: str) -> Callable[..., object]:
     place, _, function = name.rpartition(":")
     if not place or not function:
         raise OptionError(
-            f"objective is {name!r}: write path/to/file.py:function or package.module:function."
+            f"{key} is {name!r}: write path/to/file.py:function or package.module:function."
         )
     is_file = place.endswith(".py") or "/" in place or "\\" in place
-    module = _import_file(Path(place), name) if is_file else _import_module(place, name)
+    module = _import_file(Path(place), name, key) if is_file else _import_module(place, name, key)
     if not hasattr(module, function):
-        raise OptionError(f"objective is {name!r}: {place} has no {function!r}. {_offer(module)}")
+        raise OptionError(f"{key} is {name!r}: {place} has no {function!r}. {_offer(module)}")
     found: object = getattr(module, function)
     if not callable(found) or isinstance(found, type):
         raise OptionError(
-            f"objective is {name!r}, which is of type {type(found).__name__}: name a function."
+            f"{key} is {name!r}, which is of type {type(found).__name__}: name a function."
         )
     return found
 
 
-def _import_file(path: Path, name: str) -> ModuleType:
+def _import_file(path: Path, name: str, key: str) -> ModuleType:
     if not path.is_file():
         raise OptionError(
-            f"objective is {name!r}: there is no file {str(path)!r} in {str(Path.cwd())!r}. "
+            f"{key} is {name!r}: there is no file {str(path)!r} in {str(Path.cwd())!r}. "
             f"{_neighbours(path)}"
         )
     # A name that a loaded module has already must stay that module's.
     module_name = path.stem if path.stem not in sys.modules else f"{path.stem}_objective"
     spec = importlib.util.spec_from_file_location(module_name, path.resolve())
     if spec is None or spec.loader is None:
-        raise OptionError(f"objective is {name!r}: {str(path)!r} must end in .py.")
+        raise OptionError(f"{key} is {name!r}: {str(path)!r} must end in .py.")
     _put_on_path(path.resolve().parent)
     module = importlib.util.module_from_spec(spec)
     # Pickling and dataclasses look the module up by its name.
@@ -120,23 +124,23 @@ def _import_file(path: Path, name: str) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[module_name]
-        raise _import_failed(name, error, path.resolve()) from error
+        raise _import_failed(name, key, error, path.resolve()) from error
     return module
 
 
-def _import_module(place: str, name: str) -> ModuleType:
+def _import_module(place: str, name: str, key: str) -> ModuleType:
     _put_on_path(Path.cwd())
     try:
         return importlib.import_module(place)
     except ModuleNotFoundError as error:
         if error.name and f"{place}.".startswith(f"{error.name}."):
             raise OptionError(
-                f"objective is {name!r}: there is no module {error.name!r} in "
+                f"{key} is {name!r}: there is no module {error.name!r} in "
                 f"{str(Path.cwd())!r} or among the installed packages."
             ) from error
-        raise _import_failed(name, error, None) from error
+        raise _import_failed(name, key, error, None) from error
     except Exception as error:
-        raise _import_failed(name, error, None) from error
+        raise _import_failed(name, key, error, None) from error
 
 
 def _put_on_path(folder: Path) -> None:
@@ -144,13 +148,13 @@ def _put_on_path(folder: Path) -> None:
         sys.path.insert(0, str(folder))
 
 
-def _import_failed(name: str, error: Exception, path: Path | None) -> OptionError:
+def _import_failed(name: str, key: str, error: Exception, path: Path | None) -> OptionError:
     """Make the error that shows the user's own, with the place in the user's file."""
     frames = traceback.extract_tb(error.__traceback__)
     in_file = [frame for frame in frames if path is not None and frame.filename == str(path)]
     where = f" (line {in_file[-1].lineno} of {in_file[-1].filename})" if in_file else ""
     return OptionError(
-        f"objective is {name!r}, and importing it raised {type(error).__name__}: {error}{where}"
+        f"{key} is {name!r}, and importing it raised {type(error).__name__}: {error}{where}"
     )
 
 
@@ -196,6 +200,20 @@ def _meter(config: MeterConfig, given: MeterOptions | Meter) -> MeterOptions | M
             f"own, {type(given).__name__}: leave the option out, or the meter."
         )
     return replace(given, **options)
+
+
+def _inference(config: InferenceConfig, given: InferenceOptions | None) -> InferenceOptions | None:
+    options = given_options(config)
+    if "inputs" in options:
+        options["inputs"] = load_function(options["inputs"], "inference.inputs")
+    if given is not None:
+        return replace(given, **options) if options else given
+    if options and "inputs" not in options:
+        raise OptionError(
+            f"inference.{next(iter(options))} is given, and the inference of nothing is measured: "
+            "give inference.inputs=train.py:inputs as well, a function of the model."
+        )
+    return InferenceOptions(**options) if options else None
 
 
 def _trackers(config: TrackersConfig, given: tuple[Tracker, ...]) -> tuple[Tracker, ...]:

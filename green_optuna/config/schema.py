@@ -110,6 +110,25 @@ class MeterConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceConfig:
+    """How each trial's model is run: the options of :class:`green_optuna.InferenceOptions`.
+
+    Attributes:
+        inputs: A function of the model that gives example inputs, named as the objective is.
+        batch_size: How many samples one call takes.
+        runs: How often the cost is measured; 0 only counts.
+        run_s: The least length of a run, in s.
+        warm_up: Calls before the first run.
+    """
+
+    inputs: str | None = None
+    batch_size: int | None = None
+    runs: int | None = None
+    run_s: float | None = None
+    warm_up: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MLflowConfig:
     """Whether and where MLflow is told: the options of :class:`green_optuna.MLflowTracker`.
 
@@ -214,6 +233,7 @@ class RunConfig:
         n_params: A count, or which of the model's parameters count: "total" or "trainable".
         repeats: How often the objective's function runs in each trial.
         timeout_s: How long a trial may take, in s; infinity for as long as it takes.
+        inference: How the inference of each trial's model is measured.
         rule: Which trial of the front is selected in the end.
     """
 
@@ -227,6 +247,7 @@ class RunConfig:
     n_params: int | str | None = None
     repeats: int | None = None
     timeout_s: float | None = None
+    inference: InferenceConfig = field(default_factory=InferenceConfig)
     rule: RuleConfig = field(default_factory=RuleConfig)
 
     @property
@@ -239,7 +260,7 @@ class RunConfig:
 
 
 def given_options(
-    section: GridConfig | MeterConfig | MLflowConfig | WandbConfig,
+    section: GridConfig | MeterConfig | InferenceConfig | MLflowConfig | WandbConfig,
 ) -> dict[str, Any]:
     """Give those options of a section that are not left to the decorator."""
     return _given(section)

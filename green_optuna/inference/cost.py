@@ -66,6 +66,21 @@ class InferenceCost:
         return self.measurement.grid.co2e_kg(self.energy_kwh.mean)
 
     @property
+    def values(self) -> dict[str, float]:
+        """What is known, by the names that objectives and columns bear.
+
+        ``inference_kwh`` and ``inference_s`` are of a sample, ``flops`` too, and
+        ``peak_memory_bytes`` is of a call.
+        """
+        found = {
+            "inference_kwh": self.inference_kwh,
+            "inference_s": None if self.duration_s is None else self.duration_s.mean,
+            "flops": None if self.flops is None else self.flops.per_sample,
+            "peak_memory_bytes": self.peak_memory_bytes,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    @property
     def basis(self) -> Basis | None:
         """Whether the energy was measured by hardware, estimated by a model, or partly each."""
         return None if self.measurement is None else self.measurement.basis

@@ -110,6 +110,8 @@ def result_points(trial: TrialRecord) -> Iterator[Point]:
     if trial.parameters is not None:
         values["cost/n_total_params"] = trial.parameters.total
         values["cost/n_trainable_params"] = trial.parameters.trainable
+    if trial.inference is not None:
+        values |= {f"cost/{name}": value for name, value in trial.inference.values.items()}
     values |= _run_values(trial)
     for key, value in values.items():
         yield Point(key, float(value), _ms(ended_s), 0)

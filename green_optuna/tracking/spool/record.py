@@ -11,6 +11,7 @@ from green_optuna.models import ParameterCount
 from green_optuna.record import (
     EACH_RUN,
     TrialRecord,
+    inference_from_dict,
     loss_interval_of,
     reports_from_rows,
     reports_to_rows,
@@ -82,6 +83,7 @@ def record_from_dict(kept: Mapping[str, Any]) -> TrialRecord:
         parameters=parameters,
         objectives=kept["objectives"],
         loss_interval=loss_interval_of(kept),
+        inference=inference_from_dict(kept),
         runs=runs_from_lists(kept.get(EACH_RUN, ())),
         reports=reports_from_rows(kept["reports"]),
         error=kept["error"],

@@ -1,0 +1,286 @@
+"""One trial on its way: opened in the trackers, measured, kept, told of."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import platform
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import optuna
+
+from green_optuna.errors import MeterError
+from green_optuna.outcome import model_of
+from green_optuna.record import REPORTS_ATTRIBUTE, TrialRecord, in_one_line
+from green_optuna.repeats import Repeats
+from green_optuna.terms import ATTRIBUTE, VERSION
+from green_optuna.tracking.live import called_every
+from green_optuna.trial import GreenTrial
+from green_optuna.trial_inference import TrialInference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from green_optuna.energy import Measurement, Window
+    from green_optuna.inference import InferenceCost, InferenceOptions
+    from green_optuna.outcome import Outcome, Result
+    from green_optuna.session import Session
+
+_logger = logging.getLogger("green_optuna")
+
+
+class TrialRun:
+    """One trial on its way: opened in the trackers, measured, kept, told of.
+
+    Args:
+        session: Of the trial's study.
+        trial: The trial that Optuna made.
+        read: Reads what the user's function returned.
+        repeats: How often the function runs.
+        timeout_s: The time that all runs have together, in s; None for as long as they take.
+        inference: How the model's inference is measured; None for not at all.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        trial: optuna.Trial,
+        *,
+        read: Callable[[object, GreenTrial], Result],
+        repeats: int = 1,
+        timeout_s: float | None = None,
+        inference: InferenceOptions | None = None,
+    ) -> None:
+        self._session = session
+        self._trial = trial
+        self._window: Window | None = None
+        self._closed = False
+        self._flushes = 0
+        self._inference = inference
+        self.trial = GreenTrial(trial, bounds=session.terms.quality_bounds, spent=self._spent)
+        self._repeats = Repeats(
+            self.trial, repeats=repeats, timeout_s=timeout_s, read=lambda it: read(it, self.trial)
+        )
+        self._record = TrialRecord(
+            study_name=session.study_name,
+            terms=session.terms,
+            number=trial.number,
+            started_at=time.time(),
+        )
+
+    def begin(self) -> None:
+        """Open the trial in the trackers: before its window, for the network is not its own."""
+        session = self._session
+        with session.sampler.excluded():
+            run_ids = session.log.start(self._record)
+            self._record = replace(self._record, run_ids=run_ids)
+            # One commit less, 3 ms on SQLite, where there is no run to be found again: who runs the
+            # trial stands in the journal.
+            if run_ids:
+                self._trial.set_user_attr(ATTRIBUTE, self._start_attribute())
+            session.journal.begin(
+                self._record.number, started_at=self._record.started_at, run_ids=run_ids
+            )
+
+    @property
+    def inference(self) -> InferenceCost | None:
+        """What the inference of its model costs, where that was asked for and can be told."""
+        return self._record.inference
+
+    @property
+    def measurement(self) -> Measurement:
+        """What the trial cost.
+
+        Raises:
+            MeterError: It has not been measured, or the meter saw no energy at all.
+        """
+        measurement = self._record.measurement
+        if measurement is None:
+            raise MeterError(f"Trial {self._record.number} has not been measured.")
+        if measurement.energy_kwh <= 0:
+            raise MeterError(
+                f"The meter saw no energy in the {measurement.duration_s:.3g} s of trial "
+                f"{self._record.number}: its counter stands still. No work is free, and a trial "
+                "that seemed so would be on every front."
+            )
+        return measurement
+
+    def timed_out(self, error: BaseException) -> bool:
+        """Tell whether the exception that ended the trial is that of its time, or came of it."""
+        return self._repeats.timed_out(error)
+
+    def call(self, function: Callable[[GreenTrial], object]) -> list[Result]:
+        """Run the user's function in the measured window; give what each run came to.
+
+        Whatever the function raises comes out as it is, with the window closed.
+
+        Raises:
+            MeterError: The meter gave no reading at the end.
+            ObjectiveError: What a run returned cannot be made into objectives, or its model's
+                inference cannot.
+        """
+        with self._session.log.activated(self._record):
+            window = self._window = self._session.sampler.open()
+            self._session.journal.watch(
+                self._record.number, window, runs=lambda: self._repeats.made
+            )
+            flush = functools.partial(self._flush, window)
+            with called_every(self._session.log.flush_interval_s, flush):
+                try:
+                    returned = self._repeats.make(function, self._session.sampler, window)
+                except BaseException:
+                    self._close_anyhow(window)
+                    raise
+                self._close(window)
+        self._repeats.finish(returned)
+        if self._inference is not None:
+            self._infer(model_of(returned, self.trial), self._inference)
+        return self._repeats.results
+
+    def complete(self, outcome: Outcome) -> None:
+        """Keep and tell that the trial completed, with what it came to."""
+        record = replace(
+            self._current(),
+            state="complete",
+            quality=outcome.quality,
+            n_params=outcome.n_params,
+            parameters=outcome.parameters,
+            objectives=outcome.objectives,
+            loss_interval=outcome.loss_interval,
+        )
+        # Nobody is told of a result that the storage does not take: the trial fails then.
+        self._keep(record)
+        self._tell(record)
+        with self._session.sampler.excluded():
+            self._session.journal.end(record.number)
+            self._session.log.completed()
+
+    def end_after(self, error: BaseException) -> None:
+        """Keep and tell that the trial ended with an exception, which stays the one to be seen."""
+        try:
+            self._end_after(error)
+        except BaseException as interrupt:
+            # Ctrl-C amid it, for which Optuna fails the trial: no run shall stay open.
+            self._end_after(interrupt)
+            raise
+
+    def _end_after(self, error: BaseException) -> None:
+        pruned = isinstance(error, optuna.TrialPruned)
+        said = in_one_line(error)
+        if self.timed_out(error):
+            said = f"timed out after {self._repeats.timeout_s:g} s"
+            _logger.warning("Trial %d failed: it %s.", self._record.number, said)
+        # Ctrl-C may come after the window has opened, and before the user's function begins.
+        if self._window is not None and not self._closed:
+            self._close_anyhow(self._window)
+        try:
+            record = replace(
+                self._current(),
+                state="pruned" if pruned else "failed",
+                error=None if pruned else said,
+            )
+            try:
+                self._keep(record)
+            finally:
+                self._tell(record)
+        except Exception as trouble:
+            _logger.warning("Trial %d could not be kept: %r", self._record.number, trouble)
+        with self._session.sampler.excluded():
+            self._session.journal.end(self._record.number)
+
+    def _keep(self, record: TrialRecord) -> None:
+        self.trial.store_reports()
+        self._trial.set_user_attr(ATTRIBUTE, record.attribute())
+
+    def _tell(self, record: TrialRecord) -> None:
+        with self._session.sampler.excluded():
+            self._session.log.finish(record)
+
+    def _start_attribute(self) -> dict[str, object]:
+        return {
+            "version": VERSION,
+            "state": "running",
+            "run_ids": dict(self._record.run_ids),
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "started_at": self._record.started_at,
+        }
+
+    def _close(self, window: Window) -> None:
+        session = self._session
+        try:
+            measurement = session.sampler.close(window, session.terms.grid)
+        except Exception:
+            self._closed = True
+            raise
+        # After Ctrl-C it is closed once more: what has been used is not to be lost.
+        self._closed = True
+        self._record = replace(
+            self._record,
+            measurement=replace(measurement, runs=self._repeats.made),
+            overhead=session.sampler.take_overhead(),
+            started_at=window.started_at,
+        )
+
+    def _close_anyhow(self, window: Window) -> None:
+        """Close the window after an exception, which stays the one to be seen."""
+        try:
+            self._close(window)
+        except Exception as error:
+            _logger.warning("Trial %d was not measured: %r", self._record.number, error)
+
+    def _infer(self, model: object, options: InferenceOptions) -> None:
+        """Measure the model's inference: after the trial's window, for it is no training."""
+        session, record = self._session, self._record
+        inference = TrialInference(options, session.terms.objectives)
+        try:
+            inference.measure(model, session.sampler, session.terms.grid)
+        finally:
+            self._record = replace(
+                record, inference=inference.cost, overhead=record.overhead + inference.spent
+            )
+
+    def _spent(self) -> tuple[float, float]:
+        """Give the energy in kWh and the time in s since the trial began."""
+        if self._window is None:
+            return 0.0, 0.0
+        return self._session.sampler.spent(self._window)
+
+    def _current(self) -> TrialRecord:
+        """Give the record with what the user's function has said so far."""
+        attributes = self._trial.user_attrs
+        measurement = self._record.measurement
+        return replace(
+            self._record,
+            runs=() if measurement is None else self._repeats.records(measurement),
+            params=self._trial.params,
+            user_attrs={
+                name: value
+                for name, value in attributes.items()
+                if name not in (ATTRIBUTE, REPORTS_ATTRIBUTE)
+            },
+            reports=self.trial.reports,
+            live_flushes=self._flushes,
+        )
+
+    def _flush(self, window: Window) -> None:
+        """Pass on what is known of the trial while it runs."""
+        session = self._session
+        try:
+            so_far = session.sampler.so_far(window, session.terms.grid)
+            current = self._current()
+        except Exception:
+            # No reading now, or the user's thread is adding a parameter: the next time.
+            return
+        self._flushes += 1
+        session.log.progress(
+            replace(
+                current,
+                measurement=replace(so_far, runs=self._repeats.made),
+                started_at=window.started_at,
+                live_flushes=self._flushes,
+            )
+        )
