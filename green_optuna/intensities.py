@@ -10,18 +10,14 @@ that matters.
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache, partial
-from importlib.metadata import version
-from importlib.util import find_spec
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from green_optuna.errors import GridError, MissingPackageError
+from green_optuna.catalogue import codecarbon, codecarbon_data, folded, nearest
+from green_optuna.errors import GridError
 
 OWN_FIGURE: Final = "grid=Grid(carbon_intensity_g_per_kwh=...)"
 """What to pass where the place is not known."""
@@ -66,22 +62,22 @@ def look_up(country: str, region: str | None) -> Intensity:
         raise _unknown_country(country)
     if region is None:
         row = _countries()[country]
-        source = f"{_codecarbon()}: {row['country_name']}, {row['year']}"
+        source = f"{codecarbon()}: {row['country_name']}, {row['year']}"
         return Intensity(None, float(row["carbon_intensity"]), source)
     if country not in _REGIONAL:
         raise GridError(
-            f"region={region!r}: {_codecarbon()} has regional figures for {', '.join(_REGIONAL)}, "
+            f"region={region!r}: {codecarbon()} has regional figures for {', '.join(_REGIONAL)}, "
             f"but none for {country}; leave the region out, or pass {OWN_FIGURE}."
         )
     regions = _regions(country)
-    if _folded(region) not in regions:
-        near = _nearest(region, {name: str(figure.region) for name, figure in regions.items()})
+    if folded(region) not in regions:
+        near = nearest(region, {name: str(figure.region) for name, figure in regions.items()})
         known = ", ".join(dict.fromkeys(str(figure.region) for figure in regions.values()))
         raise GridError(
-            f"region={region!r} of {country} is unknown to {_codecarbon()}."
+            f"region={region!r} of {country} is unknown to {codecarbon()}."
             f"{near or f' It knows {known}.'} Leave the region out, or pass {OWN_FIGURE}."
         )
-    return regions[_folded(region)]
+    return regions[folded(region)]
 
 
 @lru_cache
@@ -98,9 +94,9 @@ def _regions(country: str) -> dict[str, Intensity]:
     regions = {}
     for names, g_per_kwh, year in _REGIONAL[country]():
         figure = Intensity(
-            names[0], float(g_per_kwh), f"{_codecarbon()}: {names[0]}, {place}, {year}"
+            names[0], float(g_per_kwh), f"{codecarbon()}: {names[0]}, {place}, {year}"
         )
-        regions.update(dict.fromkeys(map(_folded, names), figure))
+        regions.update(dict.fromkeys(map(folded, names), figure))
     return regions
 
 
@@ -149,22 +145,13 @@ _REGIONAL: Final[Mapping[str, Callable[[], _Rows]]] = MappingProxyType(
 
 
 @lru_cache
-def _codecarbon() -> str:
-    """Return the name and version of the installed CodeCarbon."""
-    return f"CodeCarbon {version('codecarbon')}"
-
-
-@lru_cache
 def _read(pattern: str) -> tuple[dict[str, Any], str]:
     """Read the newest data file of CodeCarbon that matches; with it, the folder (a year)."""
-    spec = find_spec("codecarbon")
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingPackageError("Carbon intensities need CodeCarbon: pip install codecarbon")
-    folder = Path(spec.submodule_search_locations[0], "data", "private_infra")
+    folder = codecarbon_data("private_infra", wanted="Carbon intensities")
     found = sorted(folder.glob(pattern))
     if not found:
         raise GridError(
-            f"{_codecarbon()} has no file {folder / pattern}; pip install --upgrade codecarbon, "
+            f"{codecarbon()} has no file {folder / pattern}; pip install --upgrade codecarbon, "
             f"or pass {OWN_FIGURE}."
         )
     return json.loads(found[-1].read_text(encoding="utf-8")), found[-1].parent.name
@@ -186,22 +173,8 @@ def _unknown_country(country: str) -> GridError:
     names = {}
     for code, row in _countries().items():
         for name in (code, row["country_name"]):
-            names[_folded(name)] = f"{code} ({row['country_name']})"
+            names[folded(name)] = f"{code} ({row['country_name']})"
     return GridError(
-        f"country={country!r} is unknown to {_codecarbon()}.{_nearest(country, names)} "
+        f"country={country!r} is unknown to {codecarbon()}.{nearest(country, names)} "
         f'Pass an ISO 3166 alpha-3 code such as "FRA", or {OWN_FIGURE}.'
     )
-
-
-def _nearest(name: str, meanings: Mapping[str, str]) -> str:
-    """Ask, where there are near ones, which of the names (folded, with their meanings) is meant."""
-    folded = _folded(name)
-    near = [folded] if folded in meanings else get_close_matches(folded, meanings, n=9, cutoff=0.66)
-    options = list(dict.fromkeys(meanings[alias] for alias in near))[:3]
-    return f" Did you mean {' or '.join(options)}?" if options else ""
-
-
-def _folded(name: str) -> str:
-    """Return a name without accents, capitals and surplus spaces."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return " ".join(plain.casefold().split())
