@@ -11,10 +11,12 @@ import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from numbers import Real
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from green_optuna.catalogue import folded
 from green_optuna.errors import GridError
-from green_optuna.intensities import OWN_FIGURE, Intensity, country_code, look_up
+from green_optuna.intensities import OWN_FIGURE, Intensity, country_code, look_up, look_up_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +26,30 @@ _INTENSITY_VARIABLE: Final = "GREEN_OPTUNA_CARBON_INTENSITY_G_PER_KWH"
 _NOWHERE: Final = (
     f'No place and no carbon intensity: pass country="FRA" (ISO 3166 alpha-3) or {OWN_FIGURE}, '
     f"or set the environment variable {_COUNTRY_VARIABLE} or {_INTENSITY_VARIABLE}."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pue:
+    """A power usage effectiveness, with where it is from.
+
+    Attributes:
+        value: Energy that a building draws for each unit that the machines in it use, from 1 up.
+        source: Where the figure is from.
+    """
+
+    value: float
+    source: str
+
+
+_PUES: Final = MappingProxyType(
+    {
+        "world-2018": Pue(
+            1.58,
+            "global mean of data centres, 2018: Strubell, Ganesh and McCallum 2019, "
+            "doi:10.18653/v1/P19-1355",
+        )
+    }
 )
 
 
@@ -92,6 +118,22 @@ class Grid:
         object.__setattr__(self, "pue", _number("pue", pue, least=1.0))
 
     @classmethod
+    def named(cls, name: str, *, pue: float = 1.0) -> Self:
+        """Make a grid of no place in particular, for a comparison with published figures.
+
+        Args:
+            name: "world-2018" for the yearly mean of 2018 that the paper takes, 437 g/kWh (section
+                3.2); or "world" for CodeCarbon's mean of the world.
+            pue: Power usage effectiveness.
+
+        Raises:
+            GridError: There is none of that name, or the PUE is impossible.
+            MissingPackageError: CodeCarbon is to be asked, and is not installed.
+        """
+        figure = look_up_name(_text("name", name) or "")
+        return cls(carbon_intensity_g_per_kwh=figure.g_per_kwh, source=figure.source, pue=pue)
+
+    @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Make a grid of GREEN_OPTUNA_COUNTRY or GREEN_OPTUNA_CARBON_INTENSITY_G_PER_KWH.
 
@@ -154,6 +196,24 @@ class Grid:
         energy that this library shows.
         """
         return energy_kwh * self.co2e_kg_per_kwh
+
+
+def named_pue(name: str) -> Pue:
+    """Return a published power usage effectiveness by its name.
+
+    Args:
+        name: "world-2018" for the global mean of data centres of that year, 1.58, which the paper
+            quotes (section 2.3, equation 4).
+
+    Raises:
+        GridError: There is none of that name.
+    """
+    pue = _PUES.get(folded(name))
+    if pue is None:
+        raise GridError(
+            f"No PUE has the name {name!r}; pass a number from 1 up, or a name: {', '.join(_PUES)}."
+        )
+    return pue
 
 
 def stated_grid(*, country: str | None, grid: Grid | None) -> Grid | None:

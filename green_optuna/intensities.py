@@ -47,6 +47,39 @@ class Intensity:
     source: str
 
 
+# The figure that Douwes, Esling and Briot (2021) turned all energies into CO2e with.
+_OF_THE_PAPER: Final = Intensity(
+    None,
+    437.0,
+    "world, 2018: carbonfootprint.com, after Douwes, Esling and Briot 2021, section 3.2",
+)
+
+
+def look_up_name(name: str) -> Intensity:
+    """Return an intensity that holds for no place in particular, by its name.
+
+    Args:
+        name: "world-2018" for the yearly mean of 2018 that the paper takes, 437 g/kWh; or "world"
+            for CodeCarbon's mean of the world, which it takes where a country is not known.
+
+    Raises:
+        GridError: There is none of that name; the message names those that there are.
+        MissingPackageError: CodeCarbon is to be asked, and is not installed.
+    """
+    if folded(name) == "world-2018":
+        return _OF_THE_PAPER
+    if folded(name) == "world":
+        row = _read("carbon_intensity_per_source.json")[0]
+        source = f"{codecarbon()}: world, {row['world_average_source']}"
+        return Intensity(None, float(row["world_average"]), source)
+    known = ("world", "world-2018")
+    near = nearest(name, dict(zip(known, known, strict=True)))
+    raise GridError(
+        f"No carbon intensity has the name {name!r}.{near} The names are {' and '.join(known)}; "
+        f"for any other place, pass its country, or {OWN_FIGURE}."
+    )
+
+
 def look_up(country: str, region: str | None) -> Intensity:
     """Return CodeCarbon's figure for a region, or for a country where no region is given.
 

@@ -20,7 +20,7 @@ from codecarbon.input import DataSource
 from hypothesis import given
 from hypothesis import strategies as st
 
-from green_optuna.carbon import Grid, resolve_grid
+from green_optuna.carbon import Grid, named_pue, resolve_grid
 from green_optuna.errors import GridError
 
 CODECARBON = f"CodeCarbon {version('codecarbon')}"
@@ -162,8 +162,38 @@ def test_co2e_is_energy_times_intensity_times_pue(
 @pytest.mark.parametrize(("energy_kwh", "co2e_kg"), [(42.0, 18.4), (52.0, 22.7), (81.6, 35.7)])
 def test_the_estimates_of_the_paper_come_out(energy_kwh: float, co2e_kg: float) -> None:
     """Table 1 of Douwes, Esling and Briot (2021), at their 0.437 kg/kWh."""
-    world = Grid(carbon_intensity_g_per_kwh=437.0, source="carbonfootprint.com, world, 2018")
-    assert world.co2e_kg(energy_kwh) == pytest.approx(co2e_kg, abs=0.05)
+    assert Grid.named("world-2018").co2e_kg(energy_kwh) == pytest.approx(co2e_kg, abs=0.05)
+
+
+def test_the_world_of_the_paper_goes_by_its_name() -> None:
+    """0.437 kg/kWh of no place, with its source; the capitals of the name do not matter."""
+    world = Grid.named("World-2018", pue=1.2)
+    assert (world.country, world.region, world.pue) == (None, None, 1.2)
+    assert world.carbon_intensity_g_per_kwh == 437.0
+    assert "carbonfootprint.com" in world.source
+
+
+def test_the_world_of_codecarbon_is_what_codecarbon_takes_for_an_unknown_country() -> None:
+    """Its fallback figure can be asked for by name, and is never a default."""
+    world = Grid.named("world")
+    assert world.carbon_intensity_g_per_kwh == pytest.approx(codecarbon_g_per_kwh("QQQ"))
+    assert world.source.startswith(f"{CODECARBON}: world, https://www.iea.org/")
+
+
+@pytest.mark.parametrize(("name", "said"), [("wrld", "Did you mean world?"), ("", "name=''")])
+def test_an_unknown_name_is_no_grid(name: str, said: str) -> None:
+    """The error names the nearest, and what else to pass."""
+    with pytest.raises(GridError) as caught:
+        Grid.named(name)
+    assert said in str(caught.value)
+
+
+def test_the_pue_of_the_paper_goes_by_its_name() -> None:
+    """1.58, with the paper that it is from; an unknown name is answered with the known one."""
+    assert named_pue("world-2018").value == 1.58
+    assert "10.18653/v1/P19-1355" in named_pue("world-2018").source
+    with pytest.raises(GridError, match=r"No PUE has the name 'mine'; .*world-2018"):
+        named_pue("mine")
 
 
 @pytest.mark.parametrize(
