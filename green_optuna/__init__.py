@@ -5,6 +5,7 @@ from the measured run; ``pareto_front`` and its ``select`` choose among the tria
 """
 
 from green_optuna.carbon import Grid
+from green_optuna.devices import Device
 from green_optuna.doctor import ComponentDiagnosis, Diagnosis, diagnose
 from green_optuna.energy import (
     ComponentEnergy,
@@ -33,6 +34,7 @@ from green_optuna.errors import (
     TrackerError,
     TrialTimeoutError,
 )
+from green_optuna.estimate import Estimate, estimate
 from green_optuna.front import ParetoFront, pareto_front
 from green_optuna.inference import InferenceCost, InferenceOptions, measure_inference
 from green_optuna.intervals import Interval
@@ -79,9 +81,11 @@ __all__ = [
     "BestQuality",
     "ComponentDiagnosis",
     "ComponentEnergy",
+    "Device",
     "Diagnosis",
     "DirectionsError",
     "EmptyStudyError",
+    "Estimate",
     "FlopCount",
     "GreenObjective",
     "GreenOptunaError",
@@ -138,6 +142,7 @@ __all__ = [
     "create_study",
     "diagnose",
     "energy_weighted_score",
+    "estimate",
     "green_objective",
     "load_study",
     "log_front",

@@ -68,7 +68,7 @@ def test_the_wheel_runs_a_study_from_an_empty_folder(wheel: Path, tmp_path: Path
 def test_the_wheel_holds_the_package_its_configurations_and_its_types(
     wheel: Path,
 ) -> None:
-    """All modules and all of conf/ are in it, and nothing else of the checkout."""
+    """All modules, their data and all of conf/ are in it, and nothing else of the checkout."""
     with zipfile.ZipFile(wheel) as files:
         names = files.namelist()
     inside = {name for name in names if not name.partition("/")[0].endswith(".dist-info")}
@@ -76,4 +76,5 @@ def test_the_wheel_holds_the_package_its_configurations_and_its_types(
     configurations = {
         f"green_optuna/{path.relative_to(ROOT)}" for path in ROOT.glob("conf/**/*.yaml")
     }
-    assert inside == modules | configurations | {"green_optuna/py.typed"}
+    data = {"green_optuna/py.typed", "green_optuna/devices.csv"}
+    assert inside == modules | configurations | data

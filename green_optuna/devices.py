@@ -1,0 +1,175 @@
+"""Rated power of accelerators and processors, looked up by name.
+
+Accelerators are in ``devices.csv`` beside this file, each with the manufacturer's document or the
+paper that its figure is from. Processors are those of the installed CodeCarbon's own file, of
+which nothing is added or changed here.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, Literal
+
+from green_optuna.catalogue import codecarbon, codecarbon_data, nearest
+from green_optuna.errors import OptionError
+
+Kind = Literal["gpu", "accelerator", "cpu", "other"]
+"""What a device is: "other" where only its power was given."""
+
+_TABLE: Final = Path(__file__).with_name("devices.csv")
+
+# What is left out or put before a name at will, by people and by drivers.
+_MAKERS: Final = frozenset(
+    {"amd", "google", "cloud", "habana", "intel", "nvidia"}
+    | {"geforce", "instinct", "quadro", "radeon", "tesla", "cpu", "gpu", "processor"}
+)
+# What a system adds to a processor's name: "Intel(R) Xeon(R) CPU E5-2698 v4 @ 2.20GHz",
+# "AMD EPYC 7763 64-Core Processor".
+_NOISE: Final = re.compile(r"\((?:r|tm)\)|[®™]|@.*|\b\d+-core\b", re.IGNORECASE)
+_POWER: Final = re.compile(r"\d+(?:\.\d+)?")
+_WORD: Final = re.compile(r"[a-z]+|\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A kind of hardware, with the power it is rated for.
+
+    Attributes:
+        name: What it is called here.
+        kind: "gpu", "accelerator", "cpu" (one processor, whatever its cores), or "other".
+        rated_power_w: The most power it is rated for, in W (TDP, board power).
+        source: Where that figure is from.
+    """
+
+    name: str
+    kind: Kind
+    rated_power_w: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A device with what it can be found by: its model, its name and other names of it."""
+
+    device: Device
+    model: str
+    names: tuple[tuple[str, ...], ...]
+
+
+def find_devices(name: str) -> tuple[Device, ...]:
+    """Return the devices that a name may mean, the one of most power first.
+
+    Capitals, spaces, hyphens and the makers' names do not matter, nor does the order of the words:
+    "A100-SXM4-80GB", "NVIDIA A100 80GB PCIe", "rtx3090". A model alone ("A100"), or with some of
+    its words ("A100 80GB"), means all of its variants that have them.
+
+    Args:
+        name: The name of one of `known_devices`.
+
+    Raises:
+        OptionError: The name is unknown; the message names the nearest.
+        MissingPackageError: No accelerator has that name, and CodeCarbon is not installed.
+    """
+    words = fold(name)
+    exact = [entry.device for entry in _accelerators() if _has_name(entry, words)]
+    found = exact or [entry.device for entry in _accelerators() if _is_variant(entry, words)]
+    if not found and words:
+        # The file has some processors twice, with and without the maker's name.
+        of_the_name = (device for device in _processors() if fold(device.name) == words)
+        found = list({device.rated_power_w: device for device in of_the_name}.values())
+    if not found:
+        raise OptionError(
+            f"hardware={name!r} is unknown.{_nearest(words)} Name a device that green-optuna "
+            f"estimate --list shows, or give the power of one in W as well, such as power_w=350."
+        )
+    return tuple(sorted(found, key=lambda device: (-device.rated_power_w, device.name)))
+
+
+def known_devices(containing: str = "") -> tuple[Device, ...]:
+    """Return the devices that can be named: accelerators, then processors.
+
+    Args:
+        containing: Some words, or parts of words; only devices with all of them in their names.
+
+    Raises:
+        MissingPackageError: CodeCarbon, whose processors they are, is not installed.
+    """
+    words = containing.casefold().split()
+    accelerators = (entry.device for entry in _accelerators())
+    return tuple(
+        device
+        for device in (*accelerators, *_processors())
+        if all(word in device.name.casefold() for word in words)
+    )
+
+
+def fold(name: str) -> tuple[str, ...]:
+    """Return what counts of a name: its words and numbers, without makers and capitals.
+
+    >>> fold("NVIDIA Tesla V100-SXM2-16GB")
+    ('v', '100', 'sxm', '2', '16', 'gb')
+    """
+    words = _WORD.findall(_NOISE.sub(" ", name).casefold())
+    return tuple(word for word in words if word not in _MAKERS)
+
+
+def _nearest(words: tuple[str, ...]) -> str:
+    """Ask which device is meant: one of the accelerators, or else one of the processors."""
+    entries = _accelerators()
+    for names in (
+        [*(entry.model for entry in entries), *(entry.device.name for entry in entries)],
+        [device.name for device in _processors()],
+    ):
+        if asked := nearest(" ".join(words), {" ".join(fold(name)): name for name in names}):
+            return asked
+    return ""
+
+
+def _has_name(entry: _Entry, words: tuple[str, ...]) -> bool:
+    """Tell whether this is a device's own name, its words in any order or run together."""
+    said = (sorted(words), "".join(words))
+    return any(sorted(name) == said[0] or "".join(name) == said[1] for name in entry.names)
+
+
+def _is_variant(entry: _Entry, words: tuple[str, ...]) -> bool:
+    """Tell whether a name is of a device's model, and says nothing that the device is not."""
+    said = set(words)
+    return set(fold(entry.model)) <= said and any(said <= set(name) for name in entry.names)
+
+
+@lru_cache
+def _accelerators() -> tuple[_Entry, ...]:
+    with _TABLE.open(encoding="utf-8", newline="") as file:
+        return tuple(_entry(row) for row in csv.DictReader(file))
+
+
+def _entry(row: dict[str, str]) -> _Entry:
+    kind: Kind = "gpu" if row["kind"] == "gpu" else "accelerator"
+    names = (row["name"], *filter(None, row["aliases"].split(";")))
+    return _Entry(
+        device=Device(row["name"], kind, float(row["rated_power_w"]), row["source"]),
+        model=row["model"],
+        names=tuple(map(fold, names)),
+    )
+
+
+@lru_cache
+def _processors() -> tuple[Device, ...]:
+    """Read CodeCarbon's processors, but for those whose power it does not know or garbles."""
+    path = codecarbon_data("hardware", wanted="Names of processors") / "cpu_power.csv"
+    if not path.is_file():
+        raise OptionError(
+            f"{codecarbon()} has no file {path}; pip install --upgrade codecarbon, or pass power_w."
+        )
+    source = f"{codecarbon()}, cpu_power.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [(" ".join(row["Name"].split()), row["TDP"]) for row in csv.DictReader(file)]
+    return tuple(
+        Device(name, "cpu", float(tdp), source)
+        for name, tdp in rows
+        if _POWER.fullmatch(tdp) and float(tdp) > 0
+    )
