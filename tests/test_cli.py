@@ -677,7 +677,7 @@ def test_help_loads_nothing_that_only_a_run_needs() -> None:
     code = f"""
 import sys
 from green_optuna.cli import main
-for name in ([], ["run"], ["front"], ["select"], ["measure"]):
+for name in ([], ["run"], ["front"], ["select"], ["measure"], ["estimate"]):
     assert main([*name, "--help"]) == 0
 print("loaded:", *({set(heavy)!r} & sys.modules.keys()), file=sys.stderr)
 """
@@ -709,5 +709,5 @@ def test_without_a_command_the_help_is_shown(command: Command) -> None:
     """All that there is, on one page."""
     shown = command()
     assert shown.code == 2
-    for name in ("run", "front", "select", "measure"):
+    for name in ("run", "front", "select", "measure", "estimate"):
         assert name in shown.out

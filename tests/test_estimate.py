@@ -1,5 +1,6 @@
 """An estimate is rated power x devices x hours x intensity, and says all that it assumes."""
 
+import csv
 import json
 import math
 from dataclasses import FrozenInstanceError
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import green_optuna as go
+from green_optuna.cli import main
+from green_optuna.cli.render import Format
 
 WORLD = go.Grid.named("world-2018")
 
@@ -192,3 +195,101 @@ def test_a_place_or_pue_that_cannot_be_is_refused(options: dict[str, Any], said:
     with pytest.raises(go.GridError) as caught:
         go.estimate("T4", hours=1, **options)
     assert said in str(caught.value)
+
+
+# On the command line
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Call ``green-optuna estimate``; give the exit code and what was written."""
+    code = main(["estimate", *arguments])
+    written = capsys.readouterr()
+    return code, written.out, written.err
+
+
+FLOWAVENET = ("--hardware", "V100 SXM2", "--hours", "272", "--grid-name", "world-2018")
+
+
+def test_the_command_shows_the_cost_and_what_is_assumed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Scaled, in a table, with each assumption on a line of its own."""
+    code, out, err = run(capsys, *FLOWAVENET, "--pue", "world-2018")
+    assert (code, err) == (0, "")
+    assert "81.6 kWh" in out
+    assert "56.3 kg" in out
+    lines = out.partition("Assumed:\n")[2].splitlines()
+    made = go.estimate("V100 SXM2", hours=272, grid=WORLD, pue="world-2018")
+    assert lines == [f"- {assumption}" for assumption in made.assumptions]
+
+
+def test_the_command_gives_scripts_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """As JSON what the function gives, as CSV one row of it."""
+    made = go.estimate("V100 SXM2", hours=272, grid=WORLD)
+    _, out, _ = run(capsys, *FLOWAVENET, "--format", "json")
+    assert json.loads(out) == made.to_dict()
+    _, out, _ = run(capsys, *FLOWAVENET, "--format", "csv")
+    (row,) = csv_rows(out)
+    assert float(row["co2e_kg"]) == made.co2e_kg
+    assert (row["hardware"], row["country"]) == ("V100 SXM2", "")
+    assert (row["carbon_intensity_source"], row["assumptions"]) == (
+        WORLD.source,
+        " ".join(made.assumptions),
+    )
+
+
+def test_the_flags_are_the_options_of_the_function(capsys: pytest.CaptureFixture[str]) -> None:
+    """Count, utilisation, power, place and PUE come through."""
+    flags = ("--count", "4", "--utilisation", "0.5", "--power-w", "100", "--hours", "10")
+    place = ("--country", "USA", "--region", "california", "--pue", "1.2")
+    _, out, _ = run(capsys, "--hardware", "mine", *flags, *place, "--format", "json")
+    grid = go.Grid(country="USA", region="california")
+    made = go.estimate("mine", count=4, utilisation=0.5, power_w=100, hours=10, grid=grid, pue=1.2)
+    assert json.loads(out) == made.to_dict()
+    own = ("--hardware", "T4", "--hours", "1", "--carbon-intensity", "50", "--format", "json")
+    assert json.loads(run(capsys, *own)[1])["grid"]["carbon_intensity_g_per_kwh"] == 50.0
+
+
+@pytest.mark.parametrize("output", Format)
+def test_the_known_hardware_is_listed(capsys: pytest.CaptureFixture[str], output: Format) -> None:
+    """Accelerators with their power and source, and processors where they are asked for."""
+    code, out, err = run(capsys, "--list", "--format", output)
+    assert code == 0
+    assert "A100 SXM4" in out
+    assert "EPYC" not in out
+    assert "processors (CodeCarbon" in err
+    _, out, err = run(capsys, "--list", "epyc", "776", "--format", output)
+    assert "AMD EPYC 7763" in out
+    assert "280" in out
+    assert "A100" not in out
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "--hardware and --hours"),
+        (("--hardware", "T4"), "--hardware and --hours"),
+        (("--hours", "x"), "--hours"),
+        (("--hardware", "A101", "--hours", "1", "--country", "FRA"), "--power-w="),
+        (("--hardware", "T4", "--hours", "-1", "--country", "FRA"), "--hours=-1.0"),
+        (("--hardware", "T4", "--hours", "1"), "--carbon-intensity NUMBER"),
+        (("--hardware", "T4", "--hours", "1", "--country", "FRB"), "--country='FRB'"),
+        (("--hardware", "T4", "--hours", "1", "--country", "FRA", "--pue", "0.5"), "--pue=0.5"),
+        ((*FLOWAVENET, "--country", "FRA"), "--grid-name='world-2018' and --country='FRA'"),
+        ((*FLOWAVENET, "--pue", "mine"), "'mine'"),
+        (("--hardware", "T4", "--hours", "1", "--grid-name", "wrld"), "Did you mean world?"),
+        (("T4", "--hours", "1"), "--list"),
+        (("--list", "no such device"), "--list 'no such device'"),
+    ],
+)
+def test_wrong_usage_ends_with_2(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+) -> None:
+    """In one line, with the flag at fault."""
+    code, out, err = run(capsys, *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+
+
+def csv_rows(text: str) -> list[dict[str, str]]:
+    """Read CSV with a heading."""
+    return list(csv.DictReader(text.splitlines()))

@@ -58,6 +58,7 @@ def test_the_wheel_runs_a_study_from_an_empty_folder(wheel: Path, tmp_path: Path
     where = "from green_optuna.config import conf_folder; print(conf_folder())"
     assert Path(python("-c", where).strip()) == site / "green_optuna" / "conf"
     assert "front" in python("-m", "green_optuna", "--help")
+    assert "A100 SXM4" in python("-m", "green_optuna", "estimate", "--list")
     run = ("-m", "green_optuna", "run", "objective=mine.py:objective", "study.n_trials=2")
     assert "Pareto front of 'mine'" in python(*run)
     study = go.load_study("mine", storage=f"sqlite:///{folder / 'green_optuna.db'}")

@@ -1,4 +1,4 @@
-"""The command line: ``green-optuna run``, ``front``, ``select``, ``measure``, ``doctor``, ``sync``.
+"""The command line: ``green-optuna run``, ``front``, ``select``, and tools beside studies.
 
 What is asked for goes to standard output; progress, logs and errors go to standard error.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no model meets the caps, 4 this host cannot
@@ -183,6 +183,7 @@ app.command(
     epilog="Exit codes: the program's own; 127 if it is not found, 126 if it cannot be executed, "
     "2 wrong usage, 4 this host cannot measure.",
 )(tools.measure)
+app.command()(tools.estimate)
 app.command(
     epilog="Exit codes: 0 hardware measures the processor or a GPU, 4 it does not (trials are then "
     "estimated, where no fault is shown), 2 wrong usage.",

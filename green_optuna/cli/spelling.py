@@ -19,6 +19,7 @@ _RULE_OPTION = re.compile(
 _GRID_OPTION = re.compile(
     r"(?<![\w.\-])(?:country|region|carbon_intensity_g_per_kwh|source|pue)(?==)"
 )
+_ESTIMATE_OPTION = re.compile(r"(?<![\w.\-])(?:hardware|count|hours|utilisation|power_w)(?==)")
 
 
 def flag(option: str) -> str:
@@ -70,3 +71,14 @@ def grid_flags() -> Iterator[None]:
 def _grid_flag(found: re.Match[str]) -> str:
     name = "carbon-intensity" if found[0] == "carbon_intensity_g_per_kwh" else found[0]
     return f"--{name}"
+
+
+@contextlib.contextmanager
+def estimate_flags() -> Iterator[None]:
+    """Name the options of an estimate and of its grid in their errors as the flags."""
+    try:
+        with grid_flags():
+            yield
+    except OptionError as error:
+        said = _ESTIMATE_OPTION.sub(lambda found: flag(found[0]), str(error))
+        raise type(error)(said) from error

@@ -1,4 +1,4 @@
-"""The commands beside studies: ``measure``, ``doctor`` and ``sync``."""
+"""The commands beside studies: ``measure``, ``estimate``, ``doctor`` and ``sync``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from green_optuna.cli.options import StorageOption, StudyArgument
+from green_optuna.cli.options import FormatOption, StorageOption, StudyArgument
 from green_optuna.cli.render import Format
 from green_optuna.errors import OptionError
 
@@ -62,6 +62,82 @@ def measure(
         command, grid=grid, output=output, name=name, trackers=(tracker,) if mlflow else ()
     )
     raise typer.Exit(code)
+
+
+def estimate(
+    *,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILTER]", help="--list: some words of the hardware's name."),
+    ] = None,
+    hardware: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help='What it runs on, such as "A100 SXM4"; see --list.'),
+    ] = None,
+    hours: Annotated[float | None, typer.Option(help="For how long, in hours.")] = None,
+    count: Annotated[int, typer.Option(help="On how many of them.")] = 1,
+    utilisation: Annotated[
+        float, typer.Option(help="Share of the power that they draw on average, up to 1.")
+    ] = 1.0,
+    power_w: Annotated[
+        float | None,
+        typer.Option(metavar="W", help="The power of one, for hardware that is not known."),
+    ] = None,
+    country: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE",
+            help="Where the electricity comes from, such as FRA; what GREEN_OPTUNA_COUNTRY or "
+            "GREEN_OPTUNA_CARBON_INTENSITY_G_PER_KWH says unless given.",
+        ),
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="A state, province or bidding zone.")] = None,
+    carbon_intensity: Annotated[
+        float | None, typer.Option(metavar="G_PER_KWH", help="Or its carbon intensity, in g/kWh.")
+    ] = None,
+    grid_name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Or no place: world-2018 (437 g/kWh, as Douwes, Esling and Briot 2021), or world "
+            "(CodeCarbon's).",
+        ),
+    ] = None,
+    pue: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="The building's power usage effectiveness, or world-2018 (1.58); none unless "
+            "given.",
+        ),
+    ] = None,
+    listing: Annotated[
+        bool, typer.Option("--list", help="Show the known hardware and its rated power instead.")
+    ] = False,
+    output: FormatOption = Format.table,
+) -> None:
+    """Estimate what a run costs that cannot be measured: rated power x time."""
+    from green_optuna.cli.estimate import choose_grid, show_devices, show_estimate
+
+    if listing:
+        show_devices(" ".join(words) if words else None, output=output)
+        return
+    if words:
+        raise OptionError(f"{' '.join(words)!r} goes with --list; name hardware by --hardware.")
+    if hardware is None or hours is None:
+        raise OptionError("Give both --hardware and --hours; --list shows the known hardware.")
+    show_estimate(
+        hardware,
+        hours=hours,
+        count=count,
+        utilisation=utilisation,
+        power_w=power_w,
+        grid=choose_grid(
+            name=grid_name, country=country, region=region, intensity=carbon_intensity
+        ),
+        pue=pue,
+        output=output,
+    )
 
 
 def doctor(
