@@ -12,21 +12,30 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal
 
 from green_optuna.catalogue import codecarbon, codecarbon_data, nearest
 from green_optuna.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Kind = Literal["gpu", "accelerator", "cpu", "other"]
 """What a device is: "other" where only its power was given."""
 
 _TABLE: Final = Path(__file__).with_name("devices.csv")
 
-# What is left out or put before a name at will, by people and by drivers.
-_MAKERS: Final = frozenset(
-    {"amd", "google", "cloud", "habana", "intel", "nvidia"}
-    | {"geforce", "instinct", "quadro", "radeon", "tesla", "cpu", "gpu", "processor"}
+# What is put before a name or left out at will, by people and by drivers, and whose name it is.
+_MAKERS: Final = MappingProxyType(
+    {
+        **dict.fromkeys(("nvidia", "tesla", "geforce", "quadro"), "NVIDIA"),
+        **dict.fromkeys(("amd", "radeon", "instinct"), "AMD"),
+        **dict.fromkeys(("intel", "habana"), "Intel"),
+        **dict.fromkeys(("google", "cloud"), "Google"),
+    }
 )
+_PLAIN: Final = frozenset({"cpu", "gpu", "processor"})
 # What a system adds to a processor's name: "Intel(R) Xeon(R) CPU E5-2698 v4 @ 2.20GHz",
 # "AMD EPYC 7763 64-Core Processor".
 _NOISE: Final = re.compile(r"\((?:r|tm)\)|[®™]|@.*|\b\d+-core\b", re.IGNORECASE)
@@ -57,6 +66,7 @@ class _Entry:
 
     device: Device
     model: str
+    maker: str
     names: tuple[tuple[str, ...], ...]
 
 
@@ -74,13 +84,13 @@ def find_devices(name: str) -> tuple[Device, ...]:
         OptionError: The name is unknown; the message names the nearest.
         MissingPackageError: No accelerator has that name, and CodeCarbon is not installed.
     """
-    words = fold(name)
-    exact = [entry.device for entry in _accelerators() if _has_name(entry, words)]
-    found = exact or [entry.device for entry in _accelerators() if _is_variant(entry, words)]
+    words, maker = fold(name), _maker(name)
+    entries = [entry for entry in _accelerators() if maker in (entry.maker, None)]
+    exact = [entry.device for entry in entries if _has_name(entry, words)]
+    found = exact or [entry.device for entry in entries if _is_variant(entry, words)]
     if not found and words:
         # The file has some processors twice, with and without the maker's name.
-        of_the_name = (device for device in _processors() if fold(device.name) == words)
-        found = list({device.rated_power_w: device for device in of_the_name}.values())
+        found = list({one.rated_power_w: one for one in _processors_named(words, maker)}.values())
     if not found:
         raise OptionError(
             f"hardware={name!r} is unknown.{_nearest(words)} Name a device that green-optuna "
@@ -113,8 +123,16 @@ def fold(name: str) -> tuple[str, ...]:
     >>> fold("NVIDIA Tesla V100-SXM2-16GB")
     ('v', '100', 'sxm', '2', '16', 'gb')
     """
-    words = _WORD.findall(_NOISE.sub(" ", name).casefold())
-    return tuple(word for word in words if word not in _MAKERS)
+    return tuple(word for word in _words(name) if word not in _MAKERS and word not in _PLAIN)
+
+
+def _words(name: str) -> list[str]:
+    return _WORD.findall(_NOISE.sub(" ", name).casefold())
+
+
+def _maker(name: str) -> str | None:
+    """Return the maker that a name tells, if any: an Intel A100 is no NVIDIA A100."""
+    return next((_MAKERS[word] for word in _words(name) if word in _MAKERS), None)
 
 
 def _nearest(words: tuple[str, ...]) -> str:
@@ -141,6 +159,13 @@ def _is_variant(entry: _Entry, words: tuple[str, ...]) -> bool:
     return set(fold(entry.model)) <= said and any(said <= set(name) for name in entry.names)
 
 
+def _processors_named(words: tuple[str, ...], maker: str | None) -> Iterator[Device]:
+    for device in _processors():
+        of_the_maker = maker is None or _maker(device.name) in (maker, None)
+        if of_the_maker and fold(device.name) == words:
+            yield device
+
+
 @lru_cache
 def _accelerators() -> tuple[_Entry, ...]:
     with _TABLE.open(encoding="utf-8", newline="") as file:
@@ -153,6 +178,7 @@ def _entry(row: dict[str, str]) -> _Entry:
     return _Entry(
         device=Device(row["name"], kind, float(row["rated_power_w"]), row["source"]),
         model=row["model"],
+        maker=row["maker"],
         names=tuple(map(fold, names)),
     )
 

@@ -31,11 +31,10 @@ def test_every_row_has_a_power_and_a_source(row: dict[str, str]) -> None:
     """In watts above zero, of a known maker's document or a paper with its DOI."""
     assert float(row["rated_power_w"]) > 0
     assert row["kind"] in ("gpu", "accelerator")
+    assert row["maker"] in ("NVIDIA", "AMD", "Intel", "Google")
     maker, _, document = row["source"].partition(", ")
     assert document
-    assert maker in ("NVIDIA", "AMD", "Intel", "Google Cloud documentation") or (
-        "doi:10." in row["source"]
-    )
+    assert maker.startswith(row["maker"]) or "doi:10." in row["source"]
     assert None not in row  # a comma too many
 
 
@@ -96,6 +95,15 @@ def test_a_model_means_its_variants_the_most_power_first() -> None:
     assert [name for name, _ in found("V100")] == ["V100 SXM3", "V100 SXM2", "V100 PCIe"]
     assert [name for name, _ in found("A10")] == ["A10"]
     assert [name for name, _ in found("RTX 3080")] == ["RTX 3080 12GB", "RTX 3080 10GB"]
+
+
+def test_another_maker_is_another_device() -> None:
+    """A maker's name may be left out, but is never taken for another's."""
+    assert found("Intel A100") != found("A100") == found("NVIDIA A100")
+    assert [device.kind for device in find_devices("Intel A100")] == ["cpu"]
+    for name in ("AMD A100", "Google MI250", "Intel EPYC 7763"):
+        with pytest.raises(OptionError, match="is unknown"):
+            find_devices(name)
 
 
 def test_processors_are_those_of_codecarbon() -> None:
