@@ -119,19 +119,7 @@ def estimate(
     if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
         raise OptionError(f"count={count!r} is no number of devices; pass a whole one from 1 up.")
     devices = _devices(hardware, power_w)
-    grid = resolve_grid(country=country, grid=grid)
-    building = (
-        named_pue(pue) if isinstance(pue, str) else None if pue is None else Pue(pue, "given")
-    )
-    if building is not None:
-        if grid.pue != 1:
-            raise GridError(
-                f"pue={pue!r} is given, and the grid has a PUE of {grid.pue:g} already; pass one "
-                f"of them: leave out pue, or make the grid without one."
-            )
-        grid = replace(grid, pue=building.value)
-    elif grid.pue != 1:
-        building = Pue(grid.pue, "given with the grid")
+    grid, building = _housed(resolve_grid(country=country, grid=grid), pue)
     return Estimate(
         device=devices[0],
         count=int(count),
@@ -165,6 +153,23 @@ def _devices(hardware: object, power_w: float | None) -> tuple[Device, ...]:
     if power_w is None:
         return find_devices(hardware)
     return (Device(hardware.strip(), "other", _number("power_w", power_w), "given"),)
+
+
+def _housed(grid: Grid, pue: float | str | None) -> tuple[Grid, Pue | None]:
+    """Return a grid with the PUE that is given, and where that is from; None where there is none.
+
+    Raises:
+        GridError: The grid has a PUE already, or the one given is impossible or has no such name.
+    """
+    if pue is None:
+        return grid, None if grid.pue == 1 else Pue(grid.pue, "given with the grid")
+    building = named_pue(pue) if isinstance(pue, str) else Pue(pue, "given")
+    if grid.pue != 1:
+        raise GridError(
+            f"pue={pue!r} is given, and the grid has a PUE of {grid.pue:g} already; pass one of "
+            f"them: leave out pue, or make the grid without one."
+        )
+    return replace(grid, pue=building.value), building
 
 
 def _about_power(hardware: str, devices: tuple[Device, ...], utilisation: float) -> Iterator[str]:
@@ -207,5 +212,5 @@ def _number(name: str, value: object, *, most: float = math.inf) -> float:
             number = float(value)
     if not 0 < number <= most or math.isinf(number):
         limit = "" if math.isinf(most) else f" and up to {most:g}"
-        raise OptionError(f"{name}={value!r} is impossible; pass a number above 0{limit}.")
+        raise OptionError(f"{name}={value!r} is impossible; pass a finite number above 0{limit}.")
     return number

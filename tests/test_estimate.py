@@ -150,7 +150,7 @@ def test_an_estimate_is_plain_data_and_one_line() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"hours": 0}, "hours=0 is impossible; pass a number above 0."),
+        ({"hours": 0}, "hours=0 is impossible; pass a finite number above 0."),
         ({"hours": -1.5}, "hours=-1.5"),
         ({"hours": math.nan}, "hours=nan"),
         ({"hours": math.inf}, "hours=inf"),
@@ -160,7 +160,10 @@ def test_an_estimate_is_plain_data_and_one_line() -> None:
         ({"count": 0}, "count=0"),
         ({"count": 1.5}, "count=1.5"),
         ({"count": True}, "count=True"),
-        ({"utilisation": 0}, "utilisation=0 is impossible; pass a number above 0 and up to 1."),
+        (
+            {"utilisation": 0},
+            "utilisation=0 is impossible; pass a finite number above 0 and up to 1.",
+        ),
         ({"utilisation": 1.01}, "utilisation=1.01"),
         ({"power_w": -250}, "power_w=-250"),
         ({"power_w": 0}, "power_w=0"),
