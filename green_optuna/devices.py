@@ -1,7 +1,8 @@
 """Rated power of accelerators and processors, looked up by name.
 
 Accelerators are in ``devices.csv`` beside this file, each with the manufacturer's document or the
-paper that its figure is from. Processors are those of the installed CodeCarbon's own file, of
+paper that states its figure. Not all of these could be opened: the other figures were compared with
+what others quote of them. Processors are those of the installed CodeCarbon's own file, of
 which nothing is added or changed here.
 """
 

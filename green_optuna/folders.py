@@ -91,12 +91,12 @@ def host_lock(subject: str) -> BaseFileLock:
     return FileLock(locks / f"{digest}.lock")
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file at once or not at all: nobody reads half of it.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file at once or not at all: nobody reads half of it.
 
     Args:
         path: The file; its folder exists.
-        text: What it shall hold, written as UTF-8.
+        content: What it shall hold; text is written as UTF-8.
 
     Raises:
         OSError: It cannot be written; what was there before is still there.
@@ -104,7 +104,9 @@ def write_atomically(path: Path, text: str) -> None:
     # Not tempfile's: its files are for their owner alone, and this one is to be passed on.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        if isinstance(content, str):
+            content = content.encode("utf-8")
+        temporary.write_bytes(content)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

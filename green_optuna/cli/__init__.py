@@ -184,6 +184,7 @@ app.command(
     "2 wrong usage, 4 this host cannot measure.",
 )(tools.measure)
 app.command()(tools.estimate)
+app.command()(tools.paper)
 app.command(
     epilog="Exit codes: 0 hardware measures the processor or a GPU, 4 it does not (trials are then "
     "estimated, where no fault is shown), 2 wrong usage.",

@@ -6,6 +6,7 @@ import csv
 import enum
 import io
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -168,7 +169,9 @@ def show(thing: RenderableType) -> None:
 
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:
-        console.width = max(console.width, console.measure(thing).maximum)
+        # A measurement is cut to the console's own width unless another one is allowed.
+        unlimited = console.options.update(max_width=sys.maxsize)
+        console.width = max(console.width, console.measure(thing, options=unlimited).maximum)
     console.print(thing)
 
 

@@ -1,4 +1,4 @@
-"""The commands beside studies: ``measure``, ``estimate``, ``doctor`` and ``sync``."""
+"""The commands beside studies: ``measure``, ``estimate``, ``paper``, ``doctor`` and ``sync``."""
 
 from __future__ import annotations
 
@@ -187,3 +187,22 @@ def sync(
 
     code = sync_all(study, storage, mlflow_uri=mlflow_uri, experiment=experiment)
     raise typer.Exit(code)
+
+
+def paper(
+    *,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also draw both fronts, as .html, or as .png or .svg with Matplotlib.",
+        ),
+    ] = None,
+    output: Annotated[
+        Format, typer.Option("--format", help="table or json; json is for scripts.")
+    ] = Format.table,
+) -> None:
+    """Compute the tables and fronts of Douwes, Esling and Briot (2021) beside what they printed."""
+    from green_optuna.cli.paper import show_paper
+
+    show_paper(figure, output=output)
