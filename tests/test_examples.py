@@ -13,20 +13,21 @@ import pytest
 import green_optuna as go
 from green_optuna.candidates import read_candidates
 from green_optuna.config import load_config
-from green_optuna.units import format_co2e
+from green_optuna.units import format_co2e, format_count
 
-DIGITS = Path(__file__).parents[1] / "examples" / "digits.py"
+EXAMPLES = Path(__file__).parents[1] / "examples"
+DIGITS = EXAMPLES / "digits.py"
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the example in the working folder."""
+def run(*arguments: str, script: Path = DIGITS) -> subprocess.CompletedProcess[str]:
+    """Run an example in the working folder."""
     return subprocess.run(
-        [sys.executable, str(DIGITS), *arguments],
+        [sys.executable, str(script), *arguments],
         capture_output=True,
         text=True,
         encoding="utf-8",
         check=False,
-        env=os.environ | {"PYTHONPATH": str(DIGITS.parents[1]), "PYTHONIOENCODING": "utf-8"},
+        env=os.environ | {"PYTHONPATH": str(EXAMPLES.parent), "PYTHONIOENCODING": "utf-8"},
     )
 
 
@@ -70,3 +71,19 @@ def test_the_digits_configuration_is_the_digits_example() -> None:
     assert f'"--study", default="{config.study_name}"' in source
     assert f"TPESampler(seed={config.study.seed})" in source
     assert config.study.sampler == "tpe"
+
+
+@pytest.mark.slow
+def test_the_inference_example_tells_parameters_from_what_running_takes() -> None:
+    """The network with fewer parameters does more operations, and the choices are said."""
+    done = run(script=EXAMPLES / "inference.py")
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(r"^(\w+(?: \w+)*) {2,}(\S+ k) +(\S+) M ", done.stdout, flags=re.MULTILINE)
+    (recurrent, n_recurrent, flops_recurrent), (decoder, n_decoder, flops_decoder) = rows
+    width = 64  # three embeddings, a cell of three gates, a layer of scores
+    expected = (128 + 16 + 256) * width + 3 * (2 * width * width + 2 * width) + 256 * (width + 1)
+    assert (recurrent, n_recurrent) == ("sample by sample", format_count(expected))
+    assert decoder == "one pass"
+    assert float(n_recurrent.split()[0]) < float(n_decoder.split()[0])
+    assert float(flops_recurrent) > float(flops_decoder)
+    assert "The number of parameters chooses 'sample by sample'. Measured, a note" in done.stdout

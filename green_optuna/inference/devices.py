@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from green_optuna.energy.fingerprint import processor_name
+from green_optuna.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,22 +35,30 @@ def describe_devices(call: Call) -> str:
     return " and ".join(map(_described, devices_of(call))) or f"host ({_processor()})"
 
 
-def wait_for(devices: Iterable[torch.device]) -> None:
+def wait_for(devices: Iterable[torch.device], *, current: bool = False) -> None:
     """Wait until accelerators have done what they were given, for which calls do not wait.
 
     Args:
         devices: Those of a call, as :func:`devices_of` gives them; processors are no matter.
+        current: Whether to wait for CUDA's current device too, where there is one in use.
+
+    Raises:
+        ModelError: torch has no means to wait for one: what runs there cannot be timed.
     """
     torch = sys.modules.get("torch")
     if torch is None:
         return
-    waiting = {device for device in devices if device.type not in ("cpu", "meta")}
+    waiting = {device for device in devices if device.type != "cpu"}
     for device in waiting:
-        backend = getattr(torch, device.type)
+        synchronize = getattr(getattr(torch, device.type, None), "synchronize", None)
+        if synchronize is None:
+            raise ModelError(
+                f"The model is on {str(device)!r}, whose work torch cannot wait for: measure it on "
+                "another device, or count without measuring, with runs=0."
+            )
         # Apple's has but one device, and takes none.
-        backend.synchronize(*([] if device.type == "mps" else [device]))
-    # A function may move its inputs by itself; then it is the current device that works.
-    if not waiting and torch.cuda.is_available() and torch.cuda.is_initialized():
+        synchronize(*([] if device.type == "mps" else [device]))
+    if current and torch.cuda.is_available() and torch.cuda.is_initialized():
         torch.cuda.synchronize()
 
 

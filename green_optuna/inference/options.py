@@ -13,9 +13,9 @@ from green_optuna.errors import OptionError
 class InferenceOptions:
     """How a model's inference is measured.
 
-    It calls the model ``warm_up`` times, then for ``run_s`` seconds in each of the runs; a model
-    of which one call takes longer is called once a run. So it takes ``runs * run_s`` seconds and
-    half a run for what comes before, or ``warm_up + runs`` calls, and two or three more to count.
+    The model is called ``warm_up`` times, then for ``run_s`` seconds in each of the runs; one of
+    which a call takes longer is called once a run. So it takes some ``runs * run_s`` seconds, or
+    ``warm_up + runs`` calls; and some four calls to count.
 
     Attributes:
         inputs: Example inputs: positional arguments as a tuple, keyword arguments as a mapping,

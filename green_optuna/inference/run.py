@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from green_optuna.carbon import Grid, stated_grid
 from green_optuna.energy import MeterOptions, Trace, sampler_for
@@ -14,6 +15,7 @@ from green_optuna.inference.cost import InferenceCost
 from green_optuna.inference.devices import describe_devices, devices_of, wait_for
 from green_optuna.inference.options import InferenceOptions
 from green_optuna.intervals import mean_interval
+from green_optuna.locks import ProcessLock
 from green_optuna.models import count_parameters
 from green_optuna.models.calls import Call
 from green_optuna.models.flops import flops_of
@@ -21,15 +23,25 @@ from green_optuna.models.memory import peak_memory_of
 from green_optuna.units import format_latency
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from green_optuna.energy import Measurement, Meter, Sampler, Window
+
+T = TypeVar("T")
+
+_logger = logging.getLogger("green_optuna")
 
 # A run lasts so many steps of the slowest counter, of which it may miss one at each end.
 _STEPS_A_RUN: Final = 10
 
 # What part of a run is tried out, to tell how many calls a run takes.
 _TRIED_PART: Final = 0.25
+
+# A run is made so much longer than it must be: of those that vary, few are then too short.
+_MARGIN: Final = 1.1
+
+# torch's profiler, which sees the memory, crashes a process where two threads use it at once.
+_counting = ProcessLock()
 
 
 class InferenceRun:
@@ -64,31 +76,32 @@ class InferenceRun:
         """
         if self._options.runs == 0:
             return count_inference(self._call)
-        if any(device.type == "meta" for device in self._devices):
-            raise ModelError(
-                "The model is on the device 'meta', where nothing is computed: move it to a real "
-                "one, or count without measuring, with runs=0."
-            )
         self._sampler.start()
         with self._call.evaluating():
             with self._windowed():
                 counts = count_inference(self._call)
-                call_s = self._warm_up()
-            runs = [self._run(call_s) for _ in range(self._options.runs)]
-        samples = [calls * self._call.batch_size for calls, _ in runs]
-        measured = [(one, n) for (_, one), n in zip(runs, samples, strict=True)]
+                calls = self._warm_up()
+            runs: list[Measurement] = []
+            while len(runs) < self._options.runs:
+                runs.append(self._run(calls))
+                if runs[-1].duration_s < self._run_s:
+                    # Of the same number of calls each: else a run amid other work, which has
+                    # fewer, would weigh as much as the rest.
+                    calls, runs = 2 * calls, []
+        samples = calls * self._call.batch_size
         return replace(
             counts,
-            energy_kwh=mean_interval([one.energy_kwh / n for one, n in measured]),
-            duration_s=mean_interval([one.duration_s / n for one, n in measured]),
-            n_samples=sum(samples),
+            energy_kwh=mean_interval([run.energy_kwh / samples for run in runs]),
+            duration_s=mean_interval([run.duration_s / samples for run in runs]),
+            n_samples=len(runs) * samples,
             measurement=self.spent,
         )
 
-    def _run(self, call_s: float) -> tuple[int, Measurement]:
-        """Measure one run; give how many calls it made, and what it cost."""
+    def _run(self, calls: int) -> Measurement:
+        """Measure one run of so many calls."""
         with self._windowed() as closed:
-            calls = self._call_for(self._run_s, call_s)
+            self._call.attempt(calls)
+            self._wait()
         measurement = closed[0]
         if measurement.energy_kwh <= 0:
             raise MeterError(
@@ -96,7 +109,7 @@ class InferenceRun:
                 f"{format_latency(measurement.duration_s)}: its counter stands still, and no "
                 "inference is free."
             )
-        return calls, measurement
+        return measurement
 
     @property
     def _run_s(self) -> float:
@@ -105,64 +118,63 @@ class InferenceRun:
         slowest_s = max((counter.resolution_s for counter in counters), default=0.0)
         return max(self._options.run_s, _STEPS_A_RUN * slowest_s)
 
-    def _warm_up(self) -> float:
-        """Call the model until it runs as it will; give how long a call takes, in s."""
+    def _warm_up(self) -> int:
+        """Call the model until it runs as it will; give how many calls a run takes."""
         if self._options.warm_up > 1:
             self._call.attempt(self._options.warm_up - 1)
-        wait_for(self._devices)
-        began_s = self._sampler.now_s
-        calls = self._call_for(self._run_s * _TRIED_PART, math.inf)
-        return (self._sampler.now_s - began_s) / calls
-
-    def _call_for(self, s: float, call_s: float) -> int:
-        """Call the model for a time in s at least, all work done; give how often it was called.
-
-        Args:
-            s: How long.
-            call_s: How long a call takes, as far as is known, in s.
-        """
-        began_s, calls = self._sampler.now_s, 0
-        wanted = max(math.ceil(s / call_s), 1) if call_s > 0 else 1
-        while True:
-            self._call.attempt(wanted)
-            wait_for(self._devices)
-            calls += wanted
+        self._wait()
+        began_s, took_s, calls = self._sampler.now_s, 0.0, 0
+        while took_s < _TRIED_PART * self._run_s:
+            more = max(calls, 1)
+            self._call.attempt(more)
+            self._wait()
+            calls += more
             took_s = self._sampler.now_s - began_s
-            if took_s >= s:
-                return calls
-            # As many as are still missing; twice as many in all where the clock hardly moved.
-            missing = (s - took_s) * calls / took_s if took_s > 0 else math.inf
-            wanted = math.ceil(min(missing, calls))
+        call_s = took_s / calls
+        return 1 if call_s >= self._run_s else math.ceil(_MARGIN * self._run_s / call_s)
 
     @contextlib.contextmanager
     def _windowed(self) -> Iterator[list[Measurement]]:
         """Measure a block; what it cost is in the list that this gives, once it has ended."""
         closed: list[Measurement] = []
-        wait_for(self._devices)
-        self.window = self._sampler.open()
+        self._wait()
+        self.window = window = self._sampler.open()
         try:
             yield closed
+            closed.append(self._close(window))
         except BaseException as error:
-            try:
-                self._close(self.window)
-            except Exception as trouble:
-                error.add_note(f"What it had cost by then could not be measured: {trouble}")
+            # Ctrl-C may come amid the closing: a window that stays open would share for ever.
+            if self.window is not None:
+                try:
+                    self._close(window)
+                except Exception as trouble:
+                    error.add_note(f"What it had cost by then could not be measured: {trouble}")
             raise
-        closed.append(self._close(self.window))
+        finally:
+            self.window = None
 
     def _close(self, window: Window) -> Measurement:
-        self.window = None
         measurement = self._sampler.close(window, self._grid)
-        before = self.spent
-        self.spent = replace(measurement, trace=Trace.from_points([]))
-        if before is not None:
-            self.spent = replace(
-                self.spent,
-                energy=before.energy + measurement.energy,
-                duration_s=before.duration_s + measurement.duration_s,
-                shared=before.shared or measurement.shared,
-            )
+        self.window = None
+        self.spent = _sum_of(self.spent, measurement)
         return measurement
+
+    def _wait(self) -> None:
+        """Wait for the accelerators; of a function, for the one it may have picked by itself."""
+        wait_for(self._devices, current=self._call.module is None)
+
+
+def _sum_of(before: Measurement | None, measurement: Measurement) -> Measurement:
+    """Add what was measured one after the other on one machine, without traces."""
+    alone = replace(measurement, trace=Trace.from_points([]))
+    if before is None:
+        return alone
+    return replace(
+        alone,
+        energy=before.energy + measurement.energy,
+        duration_s=before.duration_s + measurement.duration_s,
+        shared=before.shared or measurement.shared,
+    )
 
 
 def run_inference(
@@ -188,7 +200,6 @@ def count_inference(call: Call) -> InferenceCost:
     with call.evaluating():
         # Of any function, and first: a lazy layer has no parameters before.
         call.attempt()
-        is_module = call.module is not None
         return InferenceCost(
             energy_kwh=None,
             duration_s=None,
@@ -196,10 +207,22 @@ def count_inference(call: Call) -> InferenceCost:
             n_samples=0,
             device=describe_devices(call),
             measurement=None,
-            flops=flops_of(call) if is_module else None,
-            peak_memory_bytes=peak_memory_of(call) if is_module else None,
-            n_params=count_parameters(call.module).total if is_module else None,
+            flops=_counted("operations", flops_of, call),
+            peak_memory_bytes=_counted("memory", peak_memory_of, call),
+            n_params=None if call.module is None else count_parameters(call.module).total,
         )
+
+
+def _counted(what: str, count: Callable[[Call], T], call: Call) -> T | None:
+    """Count something of a torch module, where it can be: the model itself does run."""
+    if call.module is None:
+        return None
+    try:
+        with _counting:
+            return count(call)
+    except ModelError as error:
+        _logger.warning("Not counted: the %s of an inference. %s", what, error)
+        return None
 
 
 def measure_inference(
@@ -217,15 +240,16 @@ def measure_inference(
     """Measure what it costs to run a model on one sample: energy, time, and what can be counted.
 
     The model is called as for inference: in evaluation mode and without gradients; its modes are
-    restored. After a warm-up it is called again and again, in several runs, each in a window of
-    its own that begins and ends with the accelerator idle. The energy of a run by its samples is
-    one value; the result is their mean, with Student's 95 % interval.
+    restored. After a warm-up it is called again and again, in several runs of as many calls each,
+    each in a window of its own that begins and ends with the accelerator idle. The energy of a
+    run by its samples is one value; the result is their mean, with Student's 95 % interval.
 
-    That takes ``runs * run_s`` seconds and half a run more, or, of a model of which one call
-    takes longer than a run, ``warm_up + runs`` calls and some three to count.
+    That takes some ``runs * run_s`` seconds, or, of a model of which one call takes longer than a
+    run, ``warm_up + runs`` calls; and some four calls to count. A run in which the calls turn out
+    too fast is made again with more of them, and so are those before it.
 
-    Random numbers that the model draws move the generators on. Measurements of one process that
-    overlap share what it uses, so do not measure inside an objective, or a ``measure`` block.
+    Measurements of one process that overlap share what it uses, so do not measure inside an
+    objective, or a ``measure`` block.
 
     Args:
         model: A torch module, a method of one (``model.generate``), or any other function
