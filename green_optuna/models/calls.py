@@ -10,7 +10,7 @@ import functools
 import sys
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from green_optuna.errors import ModelError, OptionError
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import torch
-    from torch.nn import Module
+    from torch.nn import Module, Parameter
+    from torch.nn.utils.rnn import PackedSequence
 
 # Of what a library says when a model fails, so much is told; its traceback has the rest.
 _MAX_SAID = 300
@@ -63,9 +64,7 @@ class Call:
                 f"The model is {_named(model)}, which cannot be called on inputs: pass a "
                 "torch.nn.Module, or a function such as model.predict."
             )
-        module = as_module(model)
-        if module is None:
-            module = as_module(getattr(model, "__self__", None))
+        module = _module_behind(model)
         args, kwargs = _arguments(inputs)
         size = _batch_size((*args, *kwargs.values()), batch_size)
         device = None if module is None else _device_of(module)
@@ -84,6 +83,11 @@ class Call:
             None,
         )
 
+    @property
+    def name(self) -> str:
+        """What the model is called in messages."""
+        return _named(self.model)
+
     def __call__(self) -> object:
         """Call the model once; whatever it raises comes out as it is."""
         return self.model(*self.args, **self.kwargs)
@@ -101,7 +105,7 @@ class Call:
         except Exception as error:
             said = " ".join(str(error).split())[:_MAX_SAID]
             raise ModelError(
-                f"The model {_named(self.model)} cannot run on the inputs given "
+                f"The model {self.name} cannot run on the inputs given "
                 f"({self._shown_inputs()}): {type(error).__name__}: {said}"
             ) from error
         if isinstance(given, Iterator | AsyncIterator | Awaitable):
@@ -113,23 +117,45 @@ class Call:
                 "lambda x: list(model(x))."
             )
 
+    def require_torch(self) -> None:
+        """See that the model can be one of torch, whose shapes are all known.
+
+        Raises:
+            ModelError: Torch was never imported, or the module has lazy parameters.
+        """
+        if "torch" not in sys.modules:
+            raise ModelError(
+                f"The model {self.name} is none of torch, which was never imported: only the "
+                "operations and the memory of a torch.nn.Module can be counted."
+            )
+        if self.module is not None:
+            for _ in shaped_parameters(self.module):
+                pass
+
     @contextlib.contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Put the module as it is for inference: evaluation mode, no gradients; then back."""
-        if self.module is None:
+        """Put the module as it is for inference: evaluation mode, no gradients; then back.
+
+        Back are also its buffers and torch's random numbers (of CPU and CUDA), which a call may
+        change. A function is not known to have a module: what it calls stays in its own mode.
+        """
+        if "torch" not in sys.modules:
             yield
             return
         import torch
 
-        modes = [(one, one.training) for one in self.module.modules()]
-        self.module.eval()
-        try:
-            # Not inference_mode: what a model keeps of a call could then not be trained with.
-            with torch.no_grad():
-                yield
-        finally:
-            for one, training in modes:
-                one.training = training
+        device = self.device
+        forked = [device] if device is not None and device.type == "cuda" else []
+        # Not inference_mode: what a model keeps of a call could then not be trained with.
+        with (
+            torch.no_grad(),
+            torch.random.fork_rng(forked),
+            contextlib.ExitStack() as undoing,
+        ):
+            if self.module is not None:
+                undoing.enter_context(_buffers_kept(self.module))
+                undoing.enter_context(_in_evaluation(self.module))
+            yield
 
     def _shown_inputs(self) -> str:
         named = [(None, value) for value in self.args] + list(self.kwargs.items())
@@ -144,6 +170,70 @@ def as_module(model: object) -> Module | None:
     from torch.nn import Module
 
     return model if isinstance(model, Module) else None
+
+
+def shaped_parameters(module: Module) -> Iterator[Parameter]:
+    """Go through the parameters of a module, each once though layers may share it.
+
+    Raises:
+        ModelError: One is lazy, and has no shape yet.
+    """
+    from torch.nn.parameter import is_lazy
+
+    for name, parameter in module.named_parameters():
+        if is_lazy(parameter):
+            raise ModelError(
+                f"The parameter {name!r} of {type(module).__qualname__} has no shape yet (a lazy "
+                "layer); run one forward pass before anything is counted."
+            )
+        yield parameter
+
+
+@contextlib.contextmanager
+def _in_evaluation(module: Module) -> Iterator[None]:
+    # Frozen TorchScript has no mode any more, and exported programs refuse to change theirs.
+    modes = [(one, one.training) for one in module.modules() if hasattr(one, "training")]
+    try:
+        if hasattr(module, "training"):
+            with contextlib.suppress(NotImplementedError):
+                module.eval()
+        yield
+    finally:
+        for one, training in modes:
+            one.training = training
+
+
+@contextlib.contextmanager
+def _buffers_kept(module: Module) -> Iterator[None]:
+    import torch
+    from torch.nn.parameter import is_lazy
+
+    # Of lazy buffers and those without memory there is nothing to keep; sparse ones, which
+    # cannot be compared, are hardly written in place.
+    kept = [
+        (owner, name, buffer, buffer.detach().clone())
+        for owner in module.modules()
+        for name, buffer in owner.named_buffers(recurse=False)
+        if not is_lazy(buffer) and buffer.layout is torch.strided and not buffer.is_meta
+    ]
+    try:
+        yield
+    finally:
+        # In inference mode, where those that a model made in it can be written too.
+        with torch.inference_mode():
+            for owner, name, buffer, before in kept:
+                if getattr(owner, name, None) is not buffer:
+                    setattr(owner, name, buffer)
+                # Written only if need be: a backward pass may be waiting for it unwritten.
+                if not torch.equal(buffer, before):
+                    buffer.copy_(before)
+
+
+def _module_behind(model: object) -> Module | None:
+    if isinstance(model, functools.partial):
+        return _module_behind(model.func)
+    module = as_module(model)
+    return as_module(getattr(model, "__self__", None)) if module is None else module
 
 
 def _arguments(inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -161,6 +251,8 @@ def _batch_size(values: tuple[object, ...], given: object) -> int:
             raise OptionError(f"batch_size is {given!r}: give a whole number of 1 or more.")
         return given
     for value in values:
+        if _is_packed(value):
+            return int(value.batch_sizes[0])
         shape = getattr(value, "shape", None)
         if shape is not None and len(shape) > 0 and int(shape[0]) > 0:
             return int(shape[0])
@@ -180,9 +272,14 @@ def _is_tensor(value: object) -> bool:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
+def _is_packed(value: object) -> TypeGuard[PackedSequence]:
+    rnn = sys.modules.get("torch.nn.utils.rnn")
+    return rnn is not None and isinstance(value, rnn.PackedSequence)
+
+
 def _on(device: torch.device, value: Any) -> Any:  # noqa: ANN401 - whatever a model takes
     """Copy a tensor, or those in a list, tuple or dict, to a device; leave all else."""
-    if _is_tensor(value):
+    if _is_tensor(value) or _is_packed(value):
         return value.to(device)
     if type(value) in (list, tuple):
         return type(value)(_on(device, one) for one in value)

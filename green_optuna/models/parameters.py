@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from green_optuna.errors import ModelError
-from green_optuna.models.calls import as_module
+from green_optuna.models.calls import as_module, shaped_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,8 @@ def count_parameters(model: object) -> ParameterCount:
     module = as_module(model)
     if module is None:
         raise ModelError(_not_a_module(model))
-    from torch.nn.parameter import is_lazy
-
     total = trainable = 0
-    for name, parameter in module.named_parameters():  # shared ones appear once
-        if is_lazy(parameter):
-            raise ModelError(
-                f"The parameter {name!r} of {type(model).__qualname__} has no shape yet (a lazy "
-                f"layer); run one forward pass before the parameters are counted."
-            )
+    for parameter in shaped_parameters(module):
         total += parameter.numel()
         trainable += parameter.numel() if parameter.requires_grad else 0
     return ParameterCount(total=total, trainable=trainable)

@@ -1,0 +1,1 @@
+"""The tests of what models are made of and take."""
