@@ -453,6 +453,16 @@ def test_a_model_without_memory_behind_it() -> None:
     assert total(layer, torch.zeros(3, 10_000)) == 2 * 3 * 10_000**2
 
 
+def test_a_branch_that_torch_chooses_is_named_as_uncounted() -> None:
+    """What runs inside an operator of higher order is out of sight, and so is not zero."""
+
+    def branch(values: torch.Tensor) -> object:
+        return torch.cond(values.sum() > 0, lambda x: x @ x, lambda x: x + x, (values,))
+
+    count = count_flops(branch, torch.ones(3, 3))
+    assert (count.total, count.uncounted) == (0, {"cond": 1})
+
+
 def test_what_runs_on_nested_tensors_is_named_as_uncounted() -> None:
     """Sequences of several lengths in one tensor have products of their own."""
     values = torch.nested.nested_tensor([torch.zeros(2, 6)] * 2, layout=torch.jagged)
