@@ -15,7 +15,6 @@ from green_optuna.inference.cost import InferenceCost
 from green_optuna.inference.devices import describe_devices, devices_of, wait_for
 from green_optuna.inference.options import InferenceOptions
 from green_optuna.intervals import mean_interval
-from green_optuna.locks import ProcessLock
 from green_optuna.models import count_parameters
 from green_optuna.models.calls import Call
 from green_optuna.models.flops import flops_of
@@ -39,9 +38,6 @@ _TRIED_PART: Final = 0.25
 
 # A run is made so much longer than it must be: of those that vary, few are then too short.
 _MARGIN: Final = 1.1
-
-# torch's profiler, which sees the memory, crashes a process where two threads use it at once.
-_counting = ProcessLock()
 
 
 class InferenceRun:
@@ -218,8 +214,7 @@ def _counted(what: str, count: Callable[[Call], T], call: Call) -> T | None:
     if call.module is None:
         return None
     try:
-        with _counting:
-            return count(call)
+        return count(call)
     except ModelError as error:
         _logger.warning("Not counted: the %s of an inference. %s", what, error)
         return None

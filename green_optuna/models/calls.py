@@ -136,22 +136,18 @@ class Call:
     def evaluating(self) -> Iterator[None]:
         """Put the module as it is for inference: evaluation mode, no gradients; then back.
 
-        Back are also its buffers and torch's random numbers (of CPU and CUDA), which a call may
-        change. A function is not known to have a module: what it calls stays in its own mode.
+        Back are also its buffers, which a call may change. Random numbers that it draws move
+        torch's generators on: they are those of all threads, and to put them back would give
+        another one, which trains meanwhile, the same numbers twice. A function is not known to
+        have a module: what it calls stays in its own mode.
         """
         if "torch" not in sys.modules:
             yield
             return
         import torch
 
-        device = self.device
-        forked = [device] if device is not None and device.type == "cuda" else []
         # Not inference_mode: what a model keeps of a call could then not be trained with.
-        with (
-            torch.no_grad(),
-            torch.random.fork_rng(forked),
-            contextlib.ExitStack() as undoing,
-        ):
+        with torch.no_grad(), contextlib.ExitStack() as undoing:
             if self.module is not None:
                 undoing.enter_context(_buffers_kept(self.module))
                 undoing.enter_context(_in_evaluation(self.module))

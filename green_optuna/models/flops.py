@@ -82,10 +82,10 @@ class FlopCount:
 def count_flops(model: object, inputs: object, *, batch_size: int | None = None) -> FlopCount:
     """Count the floating-point operations of one inference, by torch's own formulas.
 
-    The model runs once, in evaluation mode and without gradients; it, its buffers and torch's
-    random numbers are then as before. What is counted are products of matrices, in linear,
-    convolutional and recurrent layers and in attention: all of a matrix, also where a mask or
-    padding makes a part of it idle, and complex numbers like real ones; biases are not counted.
+    The model runs once, in evaluation mode and without gradients; it and its buffers are then as
+    before. What is counted are products of matrices, in linear, convolutional and recurrent
+    layers and in attention: all of a matrix, also where a mask or padding makes a part of it
+    idle, and complex numbers like real ones; biases are not counted.
     Torch's transformers are counted without their fused fast path, and compiled modules as they
     would run uncompiled. The same counts come out on each device, ``meta`` among them.
 

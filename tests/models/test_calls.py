@@ -47,10 +47,10 @@ Use = Callable[[object, object], object]
 @pytest.mark.parametrize("use", [count_flops, peak_memory_bytes])
 @pytest.mark.parametrize("error", [None, ValueError("no"), KeyboardInterrupt()])
 def test_a_call_leaves_the_model_as_it_was(use: Use, error: BaseException | None) -> None:
-    """Modes, buffers, random numbers and switches are as before, whatever the call ends in."""
+    """Modes, buffers and switches are as before, whatever the call ends in."""
     model = Stateful().train()
     model.dropout.eval()  # one part is in evaluation mode, and is to stay so
-    buffers, numbers = dict(model.named_buffers()), torch.get_rng_state()
+    buffers = dict(model.named_buffers())
     inputs = {"values": torch.zeros(4, 6), "error": error}
     if error is None:
         use(model, inputs)
@@ -61,9 +61,23 @@ def test_a_call_leaves_the_model_as_it_was(use: Use, error: BaseException | None
     after = dict(model.named_buffers())
     assert all(after[name] is buffer for name, buffer in buffers.items())
     assert (float(model.seen), float(model.last.abs().sum())) == (0, 0)
-    assert torch.equal(torch.get_rng_state(), numbers)
     assert torch.is_grad_enabled()
     assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_no_thread_draws_a_random_number_twice() -> None:
+    """What another thread draws while a model is evaluated is not given out once more."""
+    call = Call.of(nn.Linear(2, 2), torch.zeros(1, 2))
+    torch.manual_seed(1)
+    expected = [float(torch.rand(())) for _ in range(3)]
+    torch.manual_seed(1)
+    drawn = [float(torch.rand(()))]
+    with call.evaluating():
+        thread = threading.Thread(target=lambda: drawn.append(float(torch.rand(()))))
+        thread.start()
+        thread.join()
+    drawn.append(float(torch.rand(())))
+    assert drawn == expected
 
 
 def test_a_call_keeps_buffers_of_any_kind() -> None:
