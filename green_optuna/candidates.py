@@ -59,7 +59,7 @@ class Candidates:
 
     Attributes:
         study_name: The name of the study.
-        study_key: Its key in the trackers, or None where green_optuna has not run in it.
+        terms: Its terms, or None where green_optuna has not run in it.
         objectives: The names of its objectives, in order.
         trials: Its completed trials in the order of their numbers, read-only.
         losses: Their objective values, an ndarray in the shape of (n_trials, n_objectives).
@@ -68,12 +68,17 @@ class Candidates:
     """
 
     study_name: str
-    study_key: str | None
+    terms: StudyTerms | None
     objectives: tuple[str, ...]
     trials: tuple[FrozenTrial, ...]
     losses: npt.NDArray[np.float64]
     feasible: npt.NDArray[np.bool_]
     ledger: Ledger
+
+    @property
+    def study_key(self) -> str | None:
+        """The study's key in the trackers, or None where green_optuna has not run in it."""
+        return None if self.terms is None else self.terms.key
 
     @property
     def spent_kwh(self) -> float:
@@ -130,7 +135,7 @@ def read_candidates(study: optuna.Study) -> Candidates:
     feasible = [all(value <= 0 for value in trial.constraints.values()) for trial in trials]
     return Candidates(
         study_name=study.study_name,
-        study_key=terms.key if terms else None,
+        terms=terms,
         objectives=objectives,
         trials=trials,
         losses=losses.reshape(len(trials), len(objectives)),

@@ -72,6 +72,31 @@ def dominates(a: npt.ArrayLike, b: npt.ArrayLike) -> bool:
     return bool(np.all(first <= second) and np.any(first < second))
 
 
+def dominance(a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Tell which rows of one table dominate which rows of another (section 2.4).
+
+    Args:
+        a: Losses in the shape of (n, m), all minimised. n may be 0.
+        b: Losses of the same objectives, in the shape of (k, m). k may be 0.
+
+    Returns:
+        A mask in the shape of (n, k): True at (i, j) where row i of a dominates row j of b.
+
+    Raises:
+        OptionError: The tables do not have the same columns, or are no tables of numbers.
+    """
+    first, second = as_losses(a), as_losses(b)
+    if first.shape[1] != second.shape[1]:
+        raise OptionError(
+            f"a has the shape {first.shape} and b {second.shape}: give two tables of the same "
+            "objectives, (n, m) and (k, m)"
+        )
+    first = first[:, np.newaxis]
+    no_worse: npt.NDArray[np.bool_] = np.all(first <= second, axis=2)
+    better: npt.NDArray[np.bool_] = np.any(first < second, axis=2)
+    return no_worse & better
+
+
 def non_dominated(losses: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Tell which rows are on the Pareto front.
 

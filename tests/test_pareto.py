@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from optuna._hypervolume import compute_hypervolume
 
 from green_optuna.errors import OptionError
-from green_optuna.pareto import as_losses, dominates, hypervolume, non_dominated, ranks
+from green_optuna.pareto import (
+    as_losses,
+    dominance,
+    dominates,
+    hypervolume,
+    non_dominated,
+    ranks,
+)
 
 if TYPE_CHECKING:
     from random import Random
@@ -98,6 +105,22 @@ def test_dominance_is_the_definition_for_every_pair(losses: Losses) -> None:
     for a in losses:
         for b in losses:
             assert dominates(a, b) == brute_dominates(a, b)
+
+
+@given(tables(), st.data())
+def test_two_tables_compare_pair_by_pair(losses: Losses, data: st.DataObject) -> None:
+    """Each row of one with each of the other, whichever has none."""
+    at = data.draw(st.integers(0, len(losses)))
+    first, second = (np.reshape(part, (-1, len(losses[0]))) for part in (losses[:at], losses[at:]))
+    mask = dominance(first, second)
+    assert mask.shape == (len(first), len(second))
+    assert mask.tolist() == [[brute_dominates(a, b) for b in losses[at:]] for a in losses[:at]]
+
+
+def test_tables_of_other_objectives_are_not_compared() -> None:
+    """The error gives both shapes."""
+    with pytest.raises(OptionError, match=r"a has the shape \(1, 2\) and b \(1, 3\)"):
+        dominance([[1.0, 2.0]], [[1.0, 2.0, 3.0]])
 
 
 @pytest.mark.parametrize("b", [[1.0], [1.0, 2.0, 3.0], [[1.0, 2.0]], 1.0])
