@@ -52,6 +52,7 @@ from green_optuna.objective import GreenObjective, green_objective
 from green_optuna.options import ObjectiveOptions
 from green_optuna.quality import QualityBounds
 from green_optuna.record import Report, TrialRecord
+from green_optuna.references import PlacedReference, ReferencePoint, read_references
 from green_optuna.rules import BestQuality, Knee, MinCO2e, Rule, Tolerance
 from green_optuna.runs import RunRecord
 from green_optuna.scores import (
@@ -116,9 +117,11 @@ __all__ = [
     "OptionError",
     "ParameterCount",
     "ParetoFront",
+    "PlacedReference",
     "Point",
     "QualityBounds",
     "QualityError",
+    "ReferencePoint",
     "RelativeScore",
     "ReplayMeter",
     "Report",
@@ -151,6 +154,7 @@ __all__ = [
     "measure_inference",
     "pareto_front",
     "peak_memory_bytes",
+    "read_references",
     "relative_score",
     "resend",
     "trial_points",

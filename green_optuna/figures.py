@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,27 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-# Two colours of Okabe and Ito's palette, which colour-blind people can tell apart.
+    from green_optuna.references import PlacedReference
+
+# Colours of Okabe and Ito's palette, which colour-blind people can tell apart.
 FRONT_COLOUR = "#009E73"
 OTHERS_COLOUR = "#999999"
+REFERENCE_COLOURS = {"published": "#D55E00", "estimated": "#0072B2"}
+
+# Of a reference's name, in a figure: it may be of any length.
+MAX_NAME = 40
 
 # From this ratio of the largest to the smallest value on, an axis is logarithmic.
 LOG_AXIS_FROM = 20.0
 
 
-def front_figure(trials: pd.DataFrame, objectives: Sequence[str], *, study_name: str) -> go.Figure:
+def front_figure(
+    trials: pd.DataFrame,
+    objectives: Sequence[str],
+    *,
+    study_name: str,
+    references: Sequence[PlacedReference] = (),
+) -> go.Figure:
     """Draw the trials of a study, its front marked, over its first two objectives.
 
     Args:
@@ -29,6 +42,8 @@ def front_figure(trials: pd.DataFrame, objectives: Sequence[str], *, study_name:
         objectives: Names of one objective or more. The first goes upwards, the second to the
             right, the size of a point follows the third.
         study_name: Stands in the title.
+        references: Results from elsewhere, drawn as diamonds of one size. Those that lack a value
+            for an axis are named below the figure instead.
     """
     import plotly.graph_objects as go
 
@@ -58,11 +73,14 @@ def front_figure(trials: pd.DataFrame, objectives: Sequence[str], *, study_name:
                 hovertemplate="%{text}<extra></extra>",
             )
         )
+    drawn = [one for one in references if {upwards, rightwards} <= one.values.keys()]
+    _draw_references(figure, drawn, rightwards=rightwards, upwards=upwards)
+    _name_the_rest(figure, [one for one in references if one not in drawn], upwards, rightwards)
     figure.update_layout(
         title=f"Pareto front of {study_name}",
         template="plotly_white",
-        xaxis=_axis(rightwards, trials[rightwards]),
-        yaxis=_axis(upwards, trials[upwards]),
+        xaxis=_axis(rightwards, trials[rightwards], drawn),
+        yaxis=_axis(upwards, trials[upwards], drawn),
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )
     return figure
@@ -73,10 +91,90 @@ def _hover(row: Mapping[Hashable, Any], objectives: Sequence[str]) -> str:
     return "<br>".join([f"<b>trial {row['trial']}</b>", *shown])
 
 
-def _axis(name: str, values: pd.Series[float]) -> dict[str, object]:
+def _draw_references(
+    figure: go.Figure, references: Sequence[PlacedReference], *, rightwards: str, upwards: str
+) -> None:
+    """Draw references into a figure, each basis as a trace of its own."""
+    import plotly.graph_objects as go
+
+    for basis, colour in REFERENCE_COLOURS.items():
+        part = [one for one in references if one.basis == basis]
+        if not part:
+            continue
+        figure.add_trace(
+            go.Scatter(
+                x=[one.values[rightwards] for one in part],
+                y=[one.values[upwards] for one in part],
+                name=basis,
+                mode="markers+text",
+                marker={
+                    "color": colour,
+                    "symbol": "diamond-open",
+                    "size": 12,
+                    "line": {"width": 2},
+                },
+                text=[_as_text(one.name) for one in part],
+                textposition="top center",
+                textfont={"color": colour},
+                hovertext=[_reference_hover(one) for one in part],
+                hovertemplate="%{hovertext}<extra></extra>",
+            )
+        )
+
+
+def _reference_hover(one: PlacedReference) -> str:
+    losses = [
+        f"{quantity_label(name)}: {'not known' if value is None else show_quantity(name, value)}"
+        for name, value in one.losses.items()
+    ]
+    said = [f"{one.basis}, no trial", one.source, *losses, one.status, *one.notes]
+    return "<br>".join([f"<b>{_as_text(one.name)}</b>", *map(_escaped, filter(None, said))])
+
+
+def _name_the_rest(
+    figure: go.Figure, references: Sequence[PlacedReference], upwards: str, rightwards: str
+) -> None:
+    """Name the references that cannot be drawn, and why, below the figure."""
+    if not references:
+        return
+    lines = []
+    for one in references:
+        missing = [name for name in (upwards, rightwards) if name not in one.values]
+        lines.append(f"{_as_text(one.name)} ({one.basis}; no {_escaped(', '.join(missing))})")
+    figure.add_annotation(
+        text="Not drawn: " + "<br>".join(lines),
+        showarrow=False,
+        align="left",
+        font={"size": 11},
+        # Below the title of the axis.
+        x=0,
+        xref="paper",
+        xanchor="left",
+        y=0,
+        yref="paper",
+        yanchor="top",
+        yshift=-45,
+    )
+    figure.update_layout(margin={"b": 70 + 15 * len(lines)})
+
+
+def _as_text(name: str) -> str:
+    """Give a name so that Plotly shows it as it is, and not too much of it."""
+    return _escaped(name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 3]}...")
+
+
+def _escaped(text: str) -> str:
+    """Give a text so that Plotly, which takes some tags and entities, shows it as it is."""
+    return html.escape(text, quote=False)  # of quotes, it knows no entity
+
+
+def _axis(
+    name: str, values: pd.Series[float], references: Sequence[PlacedReference]
+) -> dict[str, object]:
     """Lay out an axis: logarithmic where the values are positive and far apart."""
     axis: dict[str, object] = {"title": quantity_label(name)}
-    if len(values) > 0 and 0 < values.min() <= values.max() / LOG_AXIS_FROM:
+    shown = [*values.tolist(), *(one.values[name] for one in references)]
+    if shown and 0 < min(shown) <= max(shown) / LOG_AXIS_FROM:
         axis |= {"type": "log", "dtick": 1, "exponentformat": "power"}
     return axis
 

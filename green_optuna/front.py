@@ -19,6 +19,7 @@ from green_optuna.provenance import (
     provenance_of,
 )
 from green_optuna.record import inference_of, measurement_of, trial_intervals
+from green_optuna.references import joint_rows, place, read_references, reference_rows
 from green_optuna.rules import Rule, Tolerance, rule_by_name
 from green_optuna.selection import Selection, finite_or_none
 from green_optuna.terms import ATTRIBUTE
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from green_optuna.ledger import Ledger
+    from green_optuna.references import PlacedReference, ReferenceTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,11 +47,14 @@ class ParetoFront:
         candidates: All completed trials of the study, as arrays.
         rows: The front's rows of ``candidates``, in the order of the trials' numbers.
         provenance: How the completed trials were measured: one group, unless they are mixed.
+        references: Results from elsewhere, compared with the front. They are no trials: never
+            members of the front, counted, or selected.
     """
 
     candidates: Candidates
     rows: tuple[int, ...]
     provenance: tuple[Provenance, ...] = ()
+    references: tuple[PlacedReference, ...] = ()
 
     @property
     def study_name(self) -> str:
@@ -122,11 +127,13 @@ class ParetoFront:
             study_name=self.study_name,
         )
 
-    def to_dataframe(self, *, dominated: bool = False) -> pd.DataFrame:
+    def to_dataframe(self, *, dominated: bool = False, references: bool = False) -> pd.DataFrame:
         """Give one row a trial: its number, objectives, quality, energy and hyperparameters.
 
         Args:
             dominated: Also the completed trials that are not on the front.
+            references: Also the references, where there are any, after the trials: ``kind`` says
+                "trial", "published" or "estimated", ``name`` which one, and ``trial`` is empty.
 
         Returns:
             Columns ``trial``, ``on_front``, one for each objective, ``quality``,
@@ -140,6 +147,22 @@ class ParetoFront:
         import pandas as pd
 
         columns, records = self._table(dominated=dominated)
+        if references and self.references:
+            columns, records = joint_rows(columns, records, self.references)
+            # As they are: a number that is missing in some rows makes no fraction of the others.
+            return pd.DataFrame(records, columns=columns, dtype=object)
+        return pd.DataFrame(records, columns=columns)
+
+    def references_to_dataframe(self) -> pd.DataFrame:
+        """Give one row a reference: what is known of it, and where it stands.
+
+        Returns:
+            Columns ``name``, ``basis``, one for each objective, one for each other quantity that
+            is known of any, ``status``, ``source`` and ``notes``; in the order they were given.
+        """
+        import pandas as pd
+
+        columns, records = reference_rows(self.references, self.objectives)
         return pd.DataFrame(records, columns=columns)
 
     def _table(self, *, dominated: bool) -> tuple[list[str], list[dict[str, Any]]]:
@@ -198,9 +221,12 @@ class ParetoFront:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the front as plain data, ready for JSON; None where there is no finite number."""
+        """Give the front as plain data, ready for JSON; None where there is no finite number.
+
+        The references are there, under ``references``, where there are any.
+        """
         columns, records = self._table(dominated=False)
-        return {
+        plain = {
             "study": self.study_name,
             "objectives": list(self.objectives),
             "n_completed": len(self.candidates.trials),
@@ -211,15 +237,20 @@ class ParetoFront:
                 {name: finite_or_none(record.get(name)) for name in columns} for record in records
             ],
         }
+        if self.references:
+            plain["references"] = [one.to_dict() for one in self.references]
+        return plain
 
     def plot(self) -> go.Figure:
         """Draw the front over the first two objectives, with Plotly.
 
         The other completed trials are drawn behind, in grey; the size of a point shows the third
-        objective.
+        objective. References are diamonds that bear their names.
         """
         frame = self.to_dataframe(dominated=True)
-        return front_figure(frame, self.objectives, study_name=self.study_name)
+        return front_figure(
+            frame, self.objectives, study_name=self.study_name, references=self.references
+        )
 
     def save(self, path: str | Path) -> Path:
         """Write the front to a file, at once or not at all.
@@ -237,7 +268,8 @@ class ParetoFront:
         if target.suffix == ".json":
             text = json.dumps(self.to_dict(), indent=2)
         elif target.suffix == ".csv":
-            text = self.to_dataframe(dominated=True).to_csv(index=False, lineterminator="\n")
+            frame = self.to_dataframe(dominated=True, references=True)
+            text = frame.to_csv(index=False, lineterminator="\n")
         elif target.suffix == ".html":
             text = self.plot().to_html(include_plotlyjs=True)
         else:
@@ -249,7 +281,11 @@ class ParetoFront:
 
 
 def pareto_front(
-    study: optuna.Study, objectives: Sequence[str] | None = None, *, allow_mixed: bool = False
+    study: optuna.Study,
+    objectives: Sequence[str] | None = None,
+    *,
+    references: ReferenceTable = (),
+    allow_mixed: bool = False,
 ) -> ParetoFront:
     """Extract the Pareto front of a study.
 
@@ -261,21 +297,33 @@ def pareto_front(
         objectives: Some of the study's objectives, to draw the front over those alone:
             ``("quality_loss", "co2e_kg")`` compares trainings, ``("quality_loss", "n_params")``
             inference, as in Douwes et al. 2021, figure 3. All unless given.
+        references: Results from elsewhere to compare the front with, which change nothing of it:
+            a table as :func:`read_references` reads it.
         allow_mixed: Compare trials all the same whose energies come from differing sources, or
             from differing hardware; the front then says so.
 
     Raises:
         MixedStudyError: The front would compare energies that were not all measured alike.
         StudyError: The study does not say what its objectives are, or maximises one.
-        OptionError: The study has no such objective.
+        OptionError: The study has no such objective, or a reference cannot be used.
     """
     candidates = read_candidates(study).restrict(objectives)
     feasible = candidates.feasible.nonzero()[0]
     on_front = pareto.non_dominated(candidates.losses[feasible])
+    rows = feasible[on_front]
+    terms = candidates.terms
     front = ParetoFront(
         candidates=candidates,
-        rows=tuple(feasible[on_front].tolist()),
+        rows=tuple(rows.tolist()),
         provenance=provenance_of(candidates.trials),
+        references=place(
+            read_references(references),
+            candidates.objectives,
+            front=candidates.losses[rows],
+            numbers=[candidates.trials[row].number for row in rows],
+            quality_bounds=terms.quality_bounds if terms else None,
+            grid=terms.grid if terms else None,
+        ),
     )
     if front.mixed and not allow_mixed:
         raise MixedStudyError(

@@ -35,6 +35,7 @@ LAYERS = (
     "rules",
     "models",
     "estimate",
+    "references",
     "energy",
     "inference",
     "ledger",
