@@ -219,6 +219,63 @@ def test_a_study_without_a_completed_trial_has_an_empty_front(
     assert "'empty'" in selected.err
 
 
+REFERENCES = """name,quality,co2e_kg,n_params,basis,source
+published one,0.95,2e-7,800,published,doi:10.5/x
+:+1: [red]b[/red],0.85,,5,estimated,
+"""
+
+
+def test_front_shows_references_apart(command: Command, tmp_path: Path, known: str) -> None:
+    """A table of their own says what each is, and the trials are as they were."""
+    (tmp_path / "published.csv").write_text(REFERENCES, encoding="utf-8")
+    options = ("front", "known", "--storage", known)
+    alone = command(*options).out
+    shown = command(*options, "--references", "published.csv")
+    assert (shown.code, shown.err) == (0, "")
+    trials, apart, references = shown.out.partition("References (published or estimated elsewhere")
+    assert apart
+    assert trials.splitlines() == alone.partition("What the search cost")[0].splitlines()
+    said = re.sub(r"[\s\u2500-\u257f]+", " ", references)
+    assert "published one" in said
+    assert "no trials)" in said
+    assert ":+1: [red]b" in said
+    assert "(doi:10.5/x)" in said
+    other = command("front", "known", "--storage", known, "--format", "json")
+    assert "references" not in other.json
+
+
+def test_front_writes_references_for_scripts(command: Command, tmp_path: Path, known: str) -> None:
+    """In JSON under a name of their own, in CSV as rows of another kind."""
+    (tmp_path / "published.csv").write_text(REFERENCES, encoding="utf-8")
+    options = ("front", "known", "--storage", known, "--references", "published.csv", "--format")
+    written = command(*options, "json").json
+    front = go.pareto_front(
+        go.load_study("known", storage=known), references=tmp_path / "published.csv"
+    )
+    assert written == front.to_dict()
+    assert [one["name"] for one in written["references"]] == ["published one", ":+1: [red]b[/red]"]
+    assert [row["trial"] for row in written["trials"]] == [0, 1, 2]
+    rows = command(*options, "csv").rows
+    assert [(row["kind"], row["trial"]) for row in rows] == [
+        *(("trial", number) for number in "012"),
+        ("published", ""),
+        ("estimated", ""),
+    ]
+    assert rows[3]["name"] == "published one"
+
+
+def test_references_that_cannot_be_used_end_with_2(
+    command: Command, tmp_path: Path, known: str
+) -> None:
+    """In one line, which a control character in the file cannot leave."""
+    (tmp_path / "bad.csv").write_text("name,co2e_kg\na\x1b[2Jb,1\n", encoding="utf-8")
+    for name, said in (("bad.csv", r"'bad.csv', line 2: name is 'a\x1b[2Jb'"), ("gone", "'gone'")):
+        shown = command("front", "known", "--storage", known, "--references", name)
+        assert (shown.code, shown.out, shown.err.count("\n")) == (2, "", 1)
+        assert said in shown.err
+        assert shown.err.strip().isprintable()
+
+
 # green-optuna select
 
 

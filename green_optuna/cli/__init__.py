@@ -106,6 +106,14 @@ def front(
             help="Draw the front over these objectives alone, such as quality_loss,co2e_kg.",
         ),
     ] = None,
+    references: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Results from elsewhere to compare with, published or estimated: a CSV file with "
+            "the columns name and some of quality, co2e_kg, energy_kwh, n_params.",
+        ),
+    ] = None,
     dominated: Annotated[
         bool, typer.Option("--dominated", help="Also the trials that are not on the front.")
     ] = False,
@@ -119,6 +127,7 @@ def front(
         study,
         storage,
         _names(objectives),
+        references=references,
         dominated=dominated,
         allow_mixed=allow_mixed,
         output=output,

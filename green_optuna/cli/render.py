@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from green_optuna.front import ParetoFront
     from green_optuna.intervals import Interval
     from green_optuna.ledger import Ledger
+    from green_optuna.references import PlacedReference
     from green_optuna.selection import Selection
 
 
@@ -67,6 +68,31 @@ def front_table(front: ParetoFront, *, dominated: bool = False) -> Table:
         marks = ["yes" if record["on_front"] else ""] if dominated else []
         figures = [_shown(name, record[name]) for name in columns]
         table.add_row(str(record["trial"]), *marks, *figures, _in_words(params[record["trial"]]))
+    return table
+
+
+def references_table(front: ParetoFront) -> Table:
+    """Draw the references of a front as a table; below it, where they are from and what to know."""
+    from rich.table import Table
+    from rich.text import Text
+
+    # As text: Rich would take :+1: in a string for a picture.
+    said = (Text(_about(one)) for one in front.references if one.source or one.notes)
+    table = Table(
+        title="References (published or estimated elsewhere; no trials)",
+        title_justify="left",
+        caption=Text("\n").join(said),
+        caption_justify="left",
+    )
+    columns = _reference_columns(front)
+    table.add_column("name", overflow="fold")
+    table.add_column("basis", no_wrap=True)
+    for name in columns:
+        table.add_column(quantity_heading(name), justify="right", no_wrap=True)
+    table.add_column("status", overflow="fold")
+    for one in front.references:
+        figures = [_shown(name, one.values.get(name)) for name in columns]
+        table.add_row(Text(one.name), one.basis, *figures, Text(one.status))
     return table
 
 
@@ -130,9 +156,9 @@ def selection_table(selection: Selection) -> Table:
 
 def front_text(front: ParetoFront, output: Format, *, dominated: bool) -> str:
     """Write a front as JSON or CSV, in the units of the data."""
-    frame = front.to_dataframe(dominated=dominated)
     if output is Format.csv:
-        return str(frame.to_csv(index=False))
+        return str(front.to_dataframe(dominated=dominated, references=True).to_csv(index=False))
+    frame = front.to_dataframe(dominated=dominated)
     return _json(front.to_dict() | {"trials": _records(frame)})
 
 
@@ -192,6 +218,20 @@ def _shown_columns(frame: pd.DataFrame, objectives: Sequence[str]) -> list[str]:
     shown = [name for name in objectives if not (kept and name == "quality_loss")]
     measured = [name for name in ("energy_kwh",) if name not in shown]
     return [*(["quality"] if kept else []), *shown, *measured]
+
+
+def _about(one: PlacedReference) -> str:
+    source = f" ({one.source})" if one.source else ""
+    return f"{one.name}{source}{': ' if one.notes else ''}{' '.join(one.notes)}"
+
+
+def _reference_columns(front: ParetoFront) -> list[str]:
+    """Choose what a person is shown of references: the quality rather than its loss, if known."""
+    losses = [one.values for one in front.references if "quality_loss" in one.values]
+    if any("quality" not in values for values in losses):
+        return list(front.objectives)
+    shown = [name for name in front.objectives if name != "quality_loss"]
+    return ["quality", *shown] if len(shown) < len(front.objectives) else shown
 
 
 def _ends(name: str, interval: Interval) -> str:

@@ -13,6 +13,7 @@ from green_optuna.front import pareto_front
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from green_optuna.rules import Rule
 
@@ -22,6 +23,7 @@ def show_front(
     storage: str | None,
     objectives: Sequence[str] | None,
     *,
+    references: Path | None,
     dominated: bool,
     allow_mixed: bool,
     output: Format,
@@ -32,18 +34,22 @@ def show_front(
         study_name: The study; None for the only one in the storage.
         storage: The URL of its storage.
         objectives: Some of the study's objectives; None for all.
+        references: A CSV file of results from elsewhere to compare with; None for none.
         dominated: Whether to show the trials that are not on the front, too.
         allow_mixed: Whether to compare trials that were not all measured alike.
         output: How to write it.
 
     Raises:
-        OptionError: There is no such study, storage or objective.
+        OptionError: There is no such study, storage or objective, or the references cannot be
+            used.
         StudyError: The study cannot be used.
     """
     found = find_study(study_name, storage)
-    front = pareto_front(found, objectives, allow_mixed=allow_mixed)
+    front = pareto_front(found, objectives, references=references or (), allow_mixed=allow_mixed)
     if output is Format.table:
         render.show(render.front_table(front, dominated=dominated))
+        if front.references:
+            render.show(render.references_table(front))
         render.show(render.ledger_table(front.ledger))
         render.say_links(found)
     else:
