@@ -46,6 +46,8 @@ def front_note(
     names = front.objectives
     note += "\n| trial | " + " | ".join(map(quantity_heading, names)) + " |\n"
     note += "|---:|" + "---:|" * len(names) + "\n"
+    references = _references_note(front, limit=limit // 3)
+    limit -= len(references)
     losses = front.candidates.losses[list(front.rows)].tolist()
     for row, (trial, values) in enumerate(zip(front.trials, losses, strict=True)):
         shown = [show_quantity(name, value) for name, value in zip(names, values, strict=True)]
@@ -53,9 +55,28 @@ def front_note(
         line = f"| {number} | " + " | ".join(shown) + " |\n"
         left_out = f"\n{len(front) - row} more are in `{FRONT_FILE}`."
         if len(note) + len(line) + len(left_out) > limit:
-            return shorten(note, limit - len(left_out)) + left_out
+            return shorten(note, limit - len(left_out)) + left_out + references
         note += line
-    return shorten(note, limit)
+    return shorten(note, limit) + references
+
+
+def _references_note(front: ParetoFront, *, limit: int) -> str:
+    """Write the references of a front as a Markdown table; nothing where there are none."""
+    if not front.references:
+        return ""
+    names = front.objectives
+    note = "\n**References**, published or estimated elsewhere; no trials:\n\n| name | basis | "
+    note += " | ".join(map(quantity_heading, names)) + " | status |\n"
+    note += "|---|---|" + "---:|" * len(names) + "---|\n"
+    for row, one in enumerate(front.references):
+        shown = ["" if v is None else show_quantity(k, v) for k, v in one.losses.items()]
+        name, status = (in_markdown(shorten(text, MAX_NAME)) for text in (one.name, one.status))
+        line = "| " + " | ".join([name, one.basis, *shown, status]) + " |\n"
+        left_out = f"\n{len(front.references) - row} more are in `{FRONT_FILE}`.\n"
+        if len(note) + len(line) + len(left_out) > limit:
+            return note + left_out
+        note += line
+    return note
 
 
 def _front_summary(front: ParetoFront, *, view: str | None, pages: Mapping[int, str]) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import optuna
 
     from green_optuna.record import TrialRecord
+    from green_optuna.references import ReferenceTable
     from green_optuna.terms import StudyTerms
     from green_optuna.tracking.tracker import Tracker
 
@@ -250,15 +251,20 @@ def _leave(
             raise
 
 
-def log_front(study: optuna.Study, trackers: Sequence[Tracker]) -> None:
+def log_front(
+    study: optuna.Study, trackers: Sequence[Tracker], *, references: ReferenceTable = ()
+) -> None:
     """Pass a study's Pareto front on to trackers now.
 
     Args:
         study: A study in which a green_optuna objective has run.
         trackers: Who is told. What they raise is raised here. A run that one keeps open for the
             study, as W&B's does, ends with the process.
+        references: Results from elsewhere that the front is logged with, as
+            :func:`pareto_front` takes them. The front that a later trial changes is without.
 
     Raises:
+        OptionError: A reference cannot be used.
         StudyError: No green_optuna objective has run in the study.
     """
     if read_terms(study) is None:
@@ -266,6 +272,6 @@ def log_front(study: optuna.Study, trackers: Sequence[Tracker]) -> None:
             f"No green_optuna objective has run in the study {study.study_name!r}: it has no "
             "runs to log a front beside."
         )
-    front = pareto_front(study, allow_mixed=True)
+    front = pareto_front(study, references=references, allow_mixed=True)
     for tracker in trackers:
         tracker.log_front(front)

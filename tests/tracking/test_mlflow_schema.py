@@ -19,19 +19,21 @@ from green_optuna.tracking.mlflow import schema
 from .records import TERMS, make_measurement, make_record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mlflow import MlflowClient
 
 
 def make_front(
-    losses: Sequence[Sequence[float]], objectives: Sequence[str] = TERMS.objectives
+    losses: Sequence[Sequence[float]],
+    objectives: Sequence[str] = TERMS.objectives,
+    references: Sequence[Mapping[str, object]] = (),
 ) -> go.ParetoFront:
     """Give the front of a study with these losses."""
     study = go.create_study("a | study", objectives=objectives)
     for values in losses:
         study.add_trial(optuna.create_trial(values=list(values)))
-    return go.pareto_front(study)
+    return go.pareto_front(study, references=references)
 
 
 @given(st.text(max_size=600))
@@ -144,6 +146,35 @@ def test_the_note_of_a_large_front_says_how_many_rows_it_leaves_out() -> None:
     assert len(note) <= 8000
     assert f"{n_trials - rows} more are in `front/pareto.json`" in note
     assert "Selected by default" in note
+
+
+def test_the_note_shows_references_as_what_they_are() -> None:
+    """A table of their own, as Markdown and HTML show it; a long front leaves room for it."""
+    n_trials = 600
+    elsewhere = [
+        {"name": "a | <img src=x onerror=alert(1)>", "quality_loss": 0.7, "co2e_kg": 1.0},
+        {"name": "b", "basis": "estimated", "quality_loss": 0, "co2e_kg": 0, "n_params": 1},
+        *({"name": f"{'long' * 99}{n}", "n_params": n} for n in range(60)),
+    ]
+    front = make_front(
+        [(0.001 * i, 1e-6 * (n_trials - i), 10) for i in range(n_trials)], references=elsewhere
+    )
+    note = front_note(front, limit=schema.MAX_TAG)
+    assert len(note) <= 8000
+    assert "<img" not in note
+    trials, apart, references = note.partition("\n**References**, published or estimated elsewhere")
+    assert apart
+    rows = len(re.findall(r"^\| \d+ \|.*\|$", trials, re.MULTILINE))
+    assert rows > 20
+    assert f"{n_trials - rows} more are in `front/pareto.json`" in trials
+    first, second, *others = re.findall(r"^\| .* \|$", references, re.MULTILINE)[1:]
+    assert "| published | 0.7 | 1.00 kg |  | not comparable: no n&#95;params |" in first
+    assert second.startswith("| b | estimated | 0 | 0 kg | 1 | on the joint front")
+    assert f"{60 - len(others)} more are in `front/pareto.json`" in references
+    assert len({line.count("|") for line in references.splitlines() if line.startswith("|")}) == 1
+    files = schema.front_artifacts(front)
+    assert len(json.loads(files["front/pareto.json"])["references"]) == 62
+    assert files["front/trials.csv"].count("\npublished,") == 61
 
 
 @pytest.mark.parametrize("objectives", [("co2e_kg",), ("quality_loss", "n_params")])

@@ -423,6 +423,19 @@ def test_log_front_passes_the_front_on_now() -> None:
         assert front.numbers == go.pareto_front(study).numbers
 
 
+def test_log_front_passes_references_on_with_the_front() -> None:
+    """Each tracker gets them beside it; one that cannot be used is an error for nobody else."""
+    study = run(make_objective([]), ENDS)
+    tracker = go.MemoryTracker()
+    go.log_front(study, [tracker], references=[{"name": "elsewhere", "energy_kwh": 1}])
+    (front,) = tracker.fronts
+    assert [one.name for one in front.references] == ["elsewhere"]
+    assert front.numbers == go.pareto_front(study).numbers
+    with pytest.raises(go.OptionError, match="energy_kwh is -1"):
+        go.log_front(study, [tracker], references=[{"name": "elsewhere", "energy_kwh": -1}])
+    assert len(tracker.fronts) == 1
+
+
 def test_log_front_raises_what_a_tracker_raises() -> None:
     """Who asks for it is there to hear of it."""
     study = run(make_objective([]))

@@ -170,8 +170,8 @@ def study_row(front: ParetoFront, *, at_s: float) -> dict[str, float]:
 
 
 def front_rows(front: ParetoFront) -> tuple[list[str | int], list[Any]]:
-    """Give the front as a table: its columns, and one row a trial."""
-    frame = front.to_dataframe()
+    """Give the front as a table: its columns, one row a trial, then one a reference."""
+    frame = front.to_dataframe(references=True)
     known = frame.astype(object).where(frame.notna(), None)
     rows = [[_value(value) for value in row] for row in known.to_numpy(dtype=object).tolist()]
     return [str(column) for column in frame.columns], rows
