@@ -24,6 +24,9 @@ REFERENCE_COLOURS = {"published": "#D55E00", "estimated": "#0072B2"}
 # Of a reference's name, in a figure: it may be of any length.
 MAX_NAME = 40
 
+# So many references that are not drawn are named below the figure, which leaves it its height.
+MAX_NOT_DRAWN = 5
+
 # From this ratio of the largest to the smallest value on, an axis is logarithmic.
 LOG_AXIS_FROM = 20.0
 
@@ -115,6 +118,7 @@ def _draw_references(
                 },
                 text=[_as_text(one.name) for one in part],
                 textposition="top center",
+                cliponaxis=False,  # a name may reach beyond the axes
                 textfont={"color": colour},
                 hovertext=[_reference_hover(one) for one in part],
                 hovertemplate="%{hovertext}<extra></extra>",
@@ -138,9 +142,11 @@ def _name_the_rest(
     if not references:
         return
     lines = []
-    for one in references:
+    for one in references[:MAX_NOT_DRAWN]:
         missing = [name for name in (upwards, rightwards) if name not in one.values]
         lines.append(f"{_as_text(one.name)} ({one.basis}; no {_escaped(', '.join(missing))})")
+    if len(references) > len(lines):
+        lines.append(f"and {len(references) - len(lines)} more")
     figure.add_annotation(
         text="Not drawn: " + "<br>".join(lines),
         showarrow=False,

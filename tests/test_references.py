@@ -7,6 +7,7 @@ import json
 import pickle
 from typing import TYPE_CHECKING
 
+import numpy as np
 import optuna
 import pandas as pd
 import pytest
@@ -20,6 +21,7 @@ from green_optuna.references import QUANTITIES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+    from random import Random
 
 GRID = go.Grid(carbon_intensity_g_per_kwh=250.0, source="test", pue=1.2)
 NAMES = ("quality_loss", "co2e_kg", "n_params")
@@ -118,12 +120,12 @@ def test_references_change_nothing_of_the_front(
 def test_the_order_of_references_does_not_matter(
     trials: list[tuple[float, ...]],
     elsewhere: list[tuple[float, ...]],
-    random: st.DataObject,
+    random: Random,
 ) -> None:
     """Each stands where it stands, whichever comes first."""
     study, given_points = made(trials), points(elsewhere)
     shuffled = given_points.copy()
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     placed = {one.name: one for one in go.pareto_front(study, references=given_points).references}
     for one in go.pareto_front(study, references=shuffled).references:
         before = placed[one.name]
@@ -345,6 +347,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         ([READ[0], {"name": "b", "n_params": True}], r"references\[1\]: n_params is True, which"),
         ([{"name": "b", "n_params": float("nan")}], r"references\[0\]: n_params is nan, which is"),
         ([{"name": "b", "n_params": 10**400}], r"n_params is 1000.*, which is not finite"),
+        ([{"name": "b", "n_params": np.True_}], r"n_params is np\.True_, which is no number"),
         ([{"name": 3, "n_params": 1}], r"references\[0\]: name is 3 \(of type int\): give a text"),
         ([{"name": "b", "nparams": 1}], r"references\[0\]: the column 'nparams'.*'n_params'"),
         ([READ[0], READ[0]], r"references\[1\]: the name 'SING, 2018' is there twice"),
@@ -430,6 +433,10 @@ def test_the_figure_shows_each_reference_once() -> None:
     (note,) = figure.layout.annotations
     assert note.text == "Not drawn: lost &amp; &lt;found&gt; (published; no co2e_kg)"
     assert not go.pareto_front(study, references=rows[:3]).plot().layout.annotations
+    many = [{"name": f"r{n}", "n_params": n} for n in range(60)]
+    (note,) = go.pareto_front(study, references=many).plot().layout.annotations
+    assert note.text.startswith("Not drawn: r0 (published; no quality_loss, co2e_kg)<br>r1 (")
+    assert note.text.endswith("<br>and 55 more")
 
 
 def test_an_axis_makes_room_for_references() -> None:

@@ -8,8 +8,6 @@ from difflib import get_close_matches
 from numbers import Real
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from green_optuna.errors import OptionError
 
 if TYPE_CHECKING:
@@ -134,7 +132,7 @@ def _number(quantity: str, given: object) -> float:
 
 def _as_float(given: object) -> float | None:
     """Give the number that a value is, or that a text stands for; None where it is none."""
-    if isinstance(given, bool | np.bool_) or not isinstance(given, Real | str):
+    if isinstance(given, bool) or not isinstance(given, Real | str):
         return None
     try:
         return float(given)
