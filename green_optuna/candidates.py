@@ -26,6 +26,8 @@ _ENDS: dict[TrialState, End] = {
     TrialState.FAIL: "failed",
 }
 
+_COUNTS = ("n_params", "flops", "peak_memory_bytes")
+
 
 def entry_of(trial: FrozenTrial, killed: Mapping[str, Any] | None = None) -> Entry | None:
     """Give what a trial adds to its study's ledger, or None while it waits or runs.
@@ -89,6 +91,14 @@ class Candidates:
     def spent_co2e_kg(self) -> float:
         """What the study has spent, in kg of CO2e: its ledger's total."""
         return self.ledger.co2e_kg
+
+    def values(self, row: int) -> dict[str, float]:
+        """Give a trial's objectives by name, counts as whole numbers where they are."""
+        values = zip(self.objectives, self.losses[row].tolist(), strict=True)
+        return {
+            name: int(value) if name in _COUNTS and value.is_integer() else value
+            for name, value in values
+        }
 
     def restrict(self, objectives: Sequence[str] | None) -> Candidates:
         """Keep only some of the objectives.

@@ -18,11 +18,10 @@ from green_optuna.provenance import (
     describe_mixture,
     provenance_of,
 )
-from green_optuna.record import inference_of, measurement_of, trial_intervals
 from green_optuna.references import joint_rows, place, read_references, reference_rows
 from green_optuna.rules import Rule, Tolerance, rule_by_name
 from green_optuna.selection import Selection, finite_or_none
-from green_optuna.terms import ATTRIBUTE
+from green_optuna.trial_rows import trial_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,7 +122,7 @@ class ParetoFront:
         return Selection(
             trial=self.candidates.trials[row],
             rule=chosen_by,
-            objectives=self._values(row),
+            objectives=self.candidates.values(row),
             study_name=self.study_name,
         )
 
@@ -167,58 +166,8 @@ class ParetoFront:
 
     def _table(self, *, dominated: bool) -> tuple[list[str], list[dict[str, Any]]]:
         """Give the columns, and one record a trial, which lacks what the trial has not."""
-        front = set(self.rows)
         rows = range(len(self.candidates.trials)) if dominated else self.rows
-        fixed = ["trial", "on_front", *self.objectives]
-        measured = [
-            name
-            for name in ("quality", "energy_kwh", "duration_s", "basis")
-            if name not in self.objectives
-        ] + (["host"] if self.mixed else [])
-        records = [self._record(row, on_front=row in front) for row in rows]
-        measured += [
-            name
-            for name in ("inference_kwh", "inference_s", "flops", "peak_memory_bytes")
-            if name not in self.objectives and any(name in record for record in records)
-        ]
-        params = sorted({key for record in records for key in record if key.startswith("param_")})
-        ends = [
-            f"{name}_{end}"
-            for name in self.objectives
-            for end in ("low", "high")
-            if any(f"{name}_{end}" in record for record in records)
-        ]
-        return [*fixed, *measured, *ends, *params], records
-
-    def _record(self, row: int, *, on_front: bool) -> dict[str, Any]:
-        trial = self.candidates.trials[row]
-        measurement = measurement_of(trial)
-        record: dict[str, Any] = {
-            "trial": trial.number,
-            "on_front": on_front,
-            "quality": trial.user_attrs.get(ATTRIBUTE, {}).get("quality"),
-        }
-        if measurement is not None:
-            record["energy_kwh"] = measurement.energy_per_run_kwh
-            record["duration_s"] = measurement.duration_per_run_s
-            record["basis"] = measurement.basis
-            record["host"] = measurement.host
-        inference = inference_of(trial)
-        if inference is not None:
-            record |= inference.values
-        record |= self._values(row)
-        for name, interval in trial_intervals(trial, self.objectives).items():
-            if interval is not None:
-                record |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
-        return record | {f"param_{name}": value for name, value in trial.params.items()}
-
-    def _values(self, row: int) -> dict[str, float]:
-        """Give a trial's objectives by name, the number of parameters as a whole number."""
-        values = zip(self.objectives, self.candidates.losses[row].tolist(), strict=True)
-        return {
-            name: int(value) if name == "n_params" and value.is_integer() else value
-            for name, value in values
-        }
+        return trial_rows(self.candidates, rows, on_front=set(self.rows), hosts=self.mixed)
 
     def to_dict(self) -> dict[str, Any]:
         """Give the front as plain data, ready for JSON; None where there is no finite number.

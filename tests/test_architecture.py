@@ -45,6 +45,7 @@ LAYERS = (
     "candidates",
     "provenance",
     "journal",
+    "trial_rows",
     "figures",
     "selection",
     "front",

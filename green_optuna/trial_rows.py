@@ -1,0 +1,63 @@
+"""Completed trials as the rows of a table: objectives, quality, costs, hyperparameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from green_optuna.record import inference_of, measurement_of, trial_intervals
+from green_optuna.terms import ATTRIBUTE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from green_optuna.candidates import Candidates
+
+# What a trial costs and is worth, where it is no objective; the latter only where it is known.
+_MEASURED = ("quality", "energy_kwh", "duration_s", "basis")
+_INFERENCE = ("inference_kwh", "inference_s", "flops", "peak_memory_bytes")
+
+
+def trial_rows(
+    candidates: Candidates, rows: Iterable[int], *, on_front: Collection[int], hosts: bool
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Give the columns of a table of trials, and a record for each, which lacks what it has not.
+
+    Args:
+        candidates: The completed trials of a study.
+        rows: Which of them, in order.
+        on_front: Those that are on the front.
+        hosts: Whether to say where each was measured.
+    """
+    objectives = candidates.objectives
+    records = [_record(candidates, row, on_front=row in on_front) for row in rows]
+    known = {name for record in records for name in record}
+    measured = [*_MEASURED, *(["host"] if hosts else []), *(n for n in _INFERENCE if n in known)]
+    ends = [f"{name}_{end}" for name in objectives for end in ("low", "high")]
+    return [
+        *("trial", "on_front", *objectives),
+        *(name for name in measured if name not in objectives),
+        *(name for name in ends if name in known),
+        *sorted(name for name in known if name.startswith("param_")),
+    ], records
+
+
+def _record(candidates: Candidates, row: int, *, on_front: bool) -> dict[str, Any]:
+    trial = candidates.trials[row]
+    measurement, inference = measurement_of(trial), inference_of(trial)
+    record: dict[str, Any] = {
+        "trial": trial.number,
+        "on_front": on_front,
+        "quality": trial.user_attrs.get(ATTRIBUTE, {}).get("quality"),
+    }
+    if measurement is not None:
+        record["energy_kwh"] = measurement.energy_per_run_kwh
+        record["duration_s"] = measurement.duration_per_run_s
+        record["basis"] = measurement.basis
+        record["host"] = measurement.host
+    if inference is not None:
+        record |= inference.values
+    record |= candidates.values(row)
+    for name, interval in trial_intervals(trial, candidates.objectives).items():
+        if interval is not None:
+            record |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
+    return record | {f"param_{name}": value for name, value in trial.params.items()}
