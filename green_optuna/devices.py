@@ -20,7 +20,7 @@ from green_optuna.catalogue import codecarbon, codecarbon_data, nearest
 from green_optuna.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 Kind = Literal["gpu", "accelerator", "cpu", "other"]
 """What a device is: "other" where only its power was given."""
@@ -39,7 +39,9 @@ _MAKERS: Final = MappingProxyType(
 _PLAIN: Final = frozenset({"cpu", "gpu", "processor"})
 # What a system adds to a processor's name: "Intel(R) Xeon(R) CPU E5-2698 v4 @ 2.20GHz",
 # "AMD EPYC 7763 64-Core Processor".
-_NOISE: Final = re.compile(r"\((?:r|tm)\)|[®™]|@.*|\b\d+-core\b", re.IGNORECASE)
+_NOISE: Final = re.compile(
+    r"\((?:r|tm)\)|[®™]|@.*|\b\d+-core\b|\b\d+th gen\b|\bwith radeon.*", re.IGNORECASE
+)
 _POWER: Final = re.compile(r"\d+(?:\.\d+)?")
 _WORD: Final = re.compile(r"[a-z]+|\d+")
 
@@ -104,18 +106,24 @@ def known_devices(containing: str = "") -> tuple[Device, ...]:
     """Return the devices that can be named: accelerators, then processors.
 
     Args:
-        containing: Some words, or parts of words; only devices with all of them in their names.
+        containing: Some words, or parts of words, spelt as `find_devices` takes them; only
+            devices with all of them in one of their names.
 
     Raises:
         MissingPackageError: CodeCarbon, whose processors they are, is not installed.
     """
-    words = containing.casefold().split()
-    accelerators = (entry.device for entry in _accelerators())
-    return tuple(
-        device
-        for device in (*accelerators, *_processors())
-        if all(word in device.name.casefold() for word in words)
+    words, maker = ["".join(fold(word)) for word in containing.split()], _maker(containing)
+    accelerators = (
+        entry.device
+        for entry in _accelerators()
+        if maker in (entry.maker, None) and any(_has_parts(name, words) for name in entry.names)
     )
+    processors = (
+        device
+        for device in _processors()
+        if maker in (_maker(device.name), None) and _has_parts(fold(device.name), words)
+    )
+    return (*accelerators, *processors)
 
 
 def fold(name: str) -> tuple[str, ...]:
@@ -125,6 +133,11 @@ def fold(name: str) -> tuple[str, ...]:
     ('v', '100', 'sxm', '2', '16', 'gb')
     """
     return tuple(word for word in _words(name) if word not in _MAKERS and word not in _PLAIN)
+
+
+def _has_parts(name: tuple[str, ...], parts: Iterable[str]) -> bool:
+    """Tell whether a name, its words run together, has all of the parts."""
+    return all(part in "".join(name) for part in parts)
 
 
 def _words(name: str) -> list[str]:

@@ -119,6 +119,11 @@ def estimate(
     if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
         raise OptionError(f"count={count!r} is no number of devices; pass a whole one from 1 up.")
     devices = _devices(hardware, power_w)
+    if not math.isfinite(int(count) * devices[0].rated_power_w * hours):
+        raise OptionError(
+            f"count={count!r} times {devices[0].rated_power_w:g} W for {hours:g} h is beyond all "
+            "numbers; look at the units."
+        )
     grid, building = _housed(resolve_grid(country=country, grid=grid), pue)
     return Estimate(
         device=devices[0],

@@ -13,9 +13,9 @@ from green_optuna.errors import EmptyStudyError, MixedStudyError, OptionError
 from green_optuna.figures import front_figure
 from green_optuna.folders import write_atomically
 from green_optuna.provenance import (
-    MEASURED_OBJECTIVES,
     Provenance,
     describe_mixture,
+    is_mixed,
     provenance_of,
 )
 from green_optuna.references import joint_rows, place, read_references, reference_rows
@@ -84,9 +84,10 @@ class ParetoFront:
     def mixed(self) -> bool:
         """Whether it compares energies that were not all measured alike.
 
-        A front over the quality and the parameters alone compares none.
+        A front over the quality and the parameters alone compares none. Inference that was
+        measured at another batch size, or on another device, is not measured alike either.
         """
-        return len(self.provenance) > 1 and not MEASURED_OBJECTIVES.isdisjoint(self.objectives)
+        return is_mixed(self.provenance, self.objectives)
 
     @property
     def note(self) -> str | None:
@@ -141,7 +142,8 @@ class ParetoFront:
             ``peak_memory_bytes`` (of a call) where inference was measured, then ``param_...``;
             sorted by trial. Where functions ran several times in a trial, energy
             and duration are means over the runs, and ``..._low`` and ``..._high`` of an objective,
-            which stand before the hyperparameters, are the ends of its 95 % confidence interval.
+            which stand before the hyperparameters, are the ends of its confidence interval: of
+            95 %, unless a quality came with another.
         """
         import pandas as pd
 

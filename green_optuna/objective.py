@@ -260,9 +260,10 @@ def green_objective(
             has completed its trial.
         inference: How to measure the inference of each completed trial's model, with example
             inputs: ``InferenceOptions(inputs=images[:32])``. It is done after the training, takes
-            about a second unless told otherwise, and its energy counts in what the study spent
-            but not in the trial's CO2e. Where none of the objectives is made of it, a model that
-            it cannot be told of costs no trial.
+            about a second unless told otherwise, outside ``timeout_s``, and its energy counts in
+            what the study spent but not in the trial's CO2e. Random numbers are as before, where
+            no other trial runs beside it in the process. Where none of the objectives is made of
+            it, a model that it cannot be told of costs no trial.
 
     Returns:
         The decorated objective, for ``study.optimize`` or for calls of your own.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from green_optuna.energy import Meter, MeterOptions
 from green_optuna.errors import OptionError
 from green_optuna.inference import InferenceOptions
-from green_optuna.outcome import as_count
 from green_optuna.quality import QualityBounds
 from green_optuna.repeats import checked_repeats, checked_timeout
+from green_optuna.scalars import as_count
 from green_optuna.terms import DEFAULT_OBJECTIVES, INFERENCE_OBJECTIVES
 
 if TYPE_CHECKING:

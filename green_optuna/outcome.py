@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import operator
 import statistics
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeAlias
 
 from green_optuna.errors import ModelError, ObjectiveError
 from green_optuna.intervals import Interval
 from green_optuna.models import count_parameters
+from green_optuna.models.calls import module_behind
+from green_optuna.scalars import as_count
 from green_optuna.scores import RelativeScore
 from green_optuna.trial_inference import inference_values
 
@@ -55,8 +55,8 @@ class Outcome:
         n_params: The number of parameters that counts, if one does.
         parameters: The parameters of its model, where it was a model that was counted.
         objectives: The values that go to Optuna, by name, in the study's order.
-        loss_interval: How far the loss can be trusted, where the function ran once and returned a
-            quality with an interval. Of several runs, the runs tell.
+        loss_interval: How far the loss can be trusted, where the function returned a quality with
+            an interval. Of several runs that differ, the runs tell.
     """
 
     quality: float
@@ -123,6 +123,7 @@ def make_outcome(
             "with the same hyperparameters, each run must build a model of the same size."
         )
     # Exact, so that the mean of equal losses is that loss.
+    losses = {result.loss for result in results}
     values = {
         "quality_loss": statistics.mean(result.loss for result in results),
         "co2e_kg": measurement.co2e_per_run_kg,
@@ -140,27 +141,15 @@ def make_outcome(
         n_params=count,
         parameters=parameters,
         objectives={name: values[name] for name in objectives},
-        loss_interval=results[0].loss_interval if len(results) == 1 else None,
+        # Equal losses may come of the same ratings each time: that is no certainty.
+        loss_interval=results[0].loss_interval if len(losses) == 1 else None,
     )
 
 
 def model_of(returned: object, trial: GreenTrial) -> object:
     """Give the model that a function returned or named, or None; a number of parameters is none."""
     model = _split(returned)[1]
-    model = trial.watched if model is None else model
-    return None if as_count(model) is not None else model
-
-
-def as_count(given: object) -> int | None:
-    """Give the whole number of 0 or more that an object stands for, or None."""
-    if isinstance(given, bool) or not isinstance(given, SupportsIndex):
-        return None
-    try:
-        count = operator.index(given)
-    except TypeError:  # an array or a tensor that is no whole number
-        return None
-    # Optuna keeps floats.
-    return count if 0 <= count <= sys.float_info.max else None
+    return trial.watched if model is None or as_count(model) is not None else model
 
 
 def _loss_interval(quality: object, bounds: QualityBounds) -> Interval | None:
@@ -196,7 +185,11 @@ def _size(
     try:
         if isinstance(model, SupportsIndex):
             return _count(model, "the objective"), None
-        parameters = count_parameters(model)
+        module = module_behind(model)
+        if module is None and model is not None:
+            # A function returned in place of a model: of the one that was named, if any.
+            module = module_behind(trial.watched)
+        parameters = count_parameters(model if module is None else module)
     except ModelError:
         if wanted:
             raise

@@ -7,21 +7,25 @@ cluster: what counts is the hardware's fingerprint, not the machine's name.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from green_optuna.record import INFERENCE
 from green_optuna.terms import ATTRIBUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
     from optuna.trial import FrozenTrial
 
     from green_optuna.energy import Source
 
-# Objectives that hang on the machine and on how it is measured.
-MEASURED_OBJECTIVES = frozenset({"co2e_kg", "energy_kwh", "duration_s"})
+# Objectives that hang on the machine and on how it is measured, and those that hang on how a model
+# is called.
+_MEASURED_OBJECTIVES = frozenset({"co2e_kg", "energy_kwh", "duration_s", "inference_kwh"})
+_CALLED_OBJECTIVES = frozenset({"inference_kwh", "peak_memory_bytes"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,23 +37,27 @@ class Provenance:
         fingerprint: The hardware, as a short hash; empty where none was kept.
         hosts: The names of the machines, sorted.
         n_trials: How many trials were measured so.
+        inference: How their models were called to measure inference, in words; empty where that
+            was not done.
     """
 
     sources: tuple[tuple[str, str], ...]
     fingerprint: str
     hosts: tuple[str, ...]
     n_trials: int
+    inference: str = ""
 
     def __str__(self) -> str:
         """Say how many trials were measured how, and where."""
         trials = "1 trial" if self.n_trials == 1 else f"{self.n_trials} trials"
         sources = "; ".join(dict.fromkeys(name for _, name in self.sources)) or "no source"
         hosts = ", ".join(map(repr, self.hosts))
-        return f"{trials} by {sources} on {hosts} (hardware {self.fingerprint or 'not kept'})"
+        said = f"{trials} by {sources} on {hosts} (hardware {self.fingerprint or 'not kept'})"
+        return f"{said}, inference of {self.inference}" if self.inference else said
 
 
 def provenance_of(trials: Sequence[FrozenTrial]) -> tuple[Provenance, ...]:
-    """Group trials by how they were measured: by their sources, then by their hardware.
+    """Group trials by how they were measured: sources, hardware, and calls of their models.
 
     Args:
         trials: Trials of one study. Those that were not measured are left out.
@@ -61,11 +69,12 @@ def provenance_of(trials: Sequence[FrozenTrial]) -> tuple[Provenance, ...]:
     measured = [one for one in kept if "energy_kwh" in one]
     # A trial of before fingerprints were kept is taken for one like its host's others.
     known = {one["host"]: one["fingerprint"] for one in measured if one.get("fingerprint")}
-    hosts: dict[tuple[tuple[tuple[str, str], ...], str, str], list[str]] = {}
+    hosts: dict[tuple[tuple[tuple[str, str], ...], str, str, str], list[str]] = {}
     for one in measured:
         host = one["host"]
         fingerprint = one.get("fingerprint") or known.get(host, "")
-        key = (_names(one["sources"]), fingerprint, "" if fingerprint else host)
+        called = _called(one.get(INFERENCE))
+        key = (_names(one["sources"]), fingerprint, "" if fingerprint else host, called)
         hosts.setdefault(key, []).append(host)
     return tuple(
         Provenance(
@@ -73,15 +82,29 @@ def provenance_of(trials: Sequence[FrozenTrial]) -> tuple[Provenance, ...]:
             fingerprint=fingerprint,
             hosts=tuple(sorted(set(names))),
             n_trials=len(names),
+            inference=called,
         )
-        for (sources, fingerprint, _), names in hosts.items()
+        for (sources, fingerprint, _, called), names in hosts.items()
+    )
+
+
+def is_mixed(groups: Sequence[Provenance], objectives: Collection[str]) -> bool:
+    """Tell whether objectives compare figures that were not all measured alike.
+
+    The quality, the parameters and the operations hang on no measurement; the memory of a call
+    hangs on its batch size, and not on the machine.
+    """
+    machines = {(group.sources, group.fingerprint or group.hosts) for group in groups}
+    calls = {group.inference for group in groups}
+    return (len(machines) > 1 and not _MEASURED_OBJECTIVES.isdisjoint(objectives)) or (
+        len(calls) > 1 and not _CALLED_OBJECTIVES.isdisjoint(objectives)
     )
 
 
 def describe_mixture(groups: Sequence[Provenance]) -> str:
     """Say in a sentence how trials that were not all measured alike were measured."""
     return (
-        "The completed trials were not all measured alike, so their CO2e may not compare: "
+        "The completed trials were not all measured alike, so their costs may not compare: "
         f"{', and '.join(map(str, groups))}."
     )
 
@@ -99,6 +122,14 @@ def describe_estimate(sources: Mapping[str, Source]) -> str:
         f"Energy is estimated on this host ({names}), so CO2e follows {follows}; "
         "green-optuna doctor says why, and what would mend it."
     )
+
+
+def _called(inference: Mapping[str, Any] | None) -> str:
+    """Say how a model was called, from what a trial keeps: of GPUs, any that are alike."""
+    if inference is None:
+        return ""
+    device = re.sub(r"^(\w+):\d+", r"\1", inference["device"])
+    return f"{inference['batch_size']} in a call on {device}"
 
 
 def _names(sources: Mapping[str, Sequence[Any]]) -> tuple[tuple[str, str], ...]:

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from numbers import Complex, Real
-from typing import Any, Final, Self, SupportsFloat, SupportsIndex
+from typing import Final, Self
 
 from green_optuna.errors import OptionError, QualityError
 from green_optuna.intervals import Interval
+from green_optuna.scalars import as_float
 
 # A mean of perfect scores may exceed 1 by a few roundings, which in the single precision that
 # networks work in are 1e-7 each; that much, as a share of the range between the bounds, is taken
@@ -130,9 +130,13 @@ class QualityBounds:
         return min(max(self._scaled(self.returned(quality)), 0.0), 1.0)
 
     def loss_interval(self, quality: Interval) -> Interval:
-        """Return the interval of the loss that an interval of the quality makes, not cut off."""
-        ends = self._scaled(quality.low), self._scaled(quality.high)
-        return replace(quality, mean=self._scaled(quality.mean), low=min(ends), high=max(ends))
+        """Return the interval of the loss that an interval of the quality makes.
+
+        Its mean is a loss, from 0 to 1; its ends are cut off only where it would not hold that.
+        """
+        mean = min(max(self._scaled(quality.mean), 0.0), 1.0)
+        ends = self._scaled(quality.low), self._scaled(quality.high), mean
+        return replace(quality, mean=mean, low=min(ends), high=max(ends))
 
     def quality(self, loss: float) -> float:
         """Return the quality that has this loss; the inverse of `loss`."""
@@ -148,38 +152,6 @@ class QualityBounds:
                 f"{self.best!r}; declare the bounds it keeps to with quality_bounds=(worst, best), "
                 f"where worst > best says that lower is better."
             )
-
-
-def as_float(value: object) -> float | None:
-    """Return the number that a value stands for, None where it is not one real number."""
-    scalar = _python_scalar(value)
-    if isinstance(scalar, bool | str | bytes):
-        return None
-    if isinstance(scalar, Complex) and not isinstance(scalar, Real):
-        return None
-    if not isinstance(scalar, SupportsFloat | SupportsIndex):
-        return None
-    try:
-        return float(scalar)
-    except OverflowError:
-        return math.inf
-    except (TypeError, ValueError, RuntimeError):
-        return None
-
-
-def _python_scalar(value: object) -> object:
-    """Unwrap numpy scalars, arrays and tensors of one element; leave all else as it is.
-
-    ``item()`` rather than ``float()``: it tells a truth value or a complex number from a real one,
-    takes an array of shape (1,), and does not warn about a tensor that still has its gradient.
-    """
-    item: Any = getattr(value, "item", None)
-    if not isinstance(value, SupportsFloat | SupportsIndex) or not callable(item):
-        return value
-    try:
-        return item()
-    except (TypeError, ValueError, RuntimeError):
-        return None
 
 
 def _type_name(value: object) -> str:

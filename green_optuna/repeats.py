@@ -10,8 +10,8 @@ import optuna
 
 from green_optuna.deadline import Deadline
 from green_optuna.errors import OptionError, TrialTimeoutError
-from green_optuna.outcome import as_count
 from green_optuna.runs import Boundary, cut_runs
+from green_optuna.scalars import as_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

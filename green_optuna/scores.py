@@ -23,7 +23,7 @@ from green_optuna.intervals import (
     mean_interval,
     student_t,
 )
-from green_optuna.quality import as_float
+from green_optuna.scalars import as_float
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,6 +121,8 @@ def relative_score(
             used.
     """
     check_confidence(confidence)
+    if scale is not None:
+        _checked_scale(scale)
     ours = _Mean.of(score, "score", scale)
     theirs = _Mean.of(reference, "reference", scale)
     if ours.mean < 0:
@@ -167,7 +169,13 @@ def energy_weighted_score(score: float, *, energy_kwh: float, baseline_energy_kw
         energy = as_float(given)
         if energy is None or not 0 < energy < math.inf:
             raise OptionError(f"{name} is {given!r}: give kWh, a finite number above 0.")
-    return number * (float(baseline_energy_kwh) / float(energy_kwh))
+    weighted = number * (float(baseline_energy_kwh) / float(energy_kwh))
+    if not math.isfinite(weighted):
+        raise OptionError(
+            f"energy_kwh is {energy_kwh!r} and baseline_energy_kwh {baseline_energy_kwh!r}, so far "
+            "apart that the score is beyond all numbers: look at their units."
+        )
+    return weighted
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +201,7 @@ class _Mean:
             half = (given.high - given.low) / 2
             known = given.n > 1
             error = half / student_t(given.n - 1, given.confidence) if known else None
-            return cls(given.mean, error, given.n)
+            return cls(_on_scale(given.mean, scale, name), error, given.n)
         if _is_sized(given):
             values = _checked(given, scale, f"{name} values")
             error = statistics.stdev(values) / math.sqrt(len(values))
@@ -201,7 +209,7 @@ class _Mean:
         number = as_float(given)
         if number is None or not math.isfinite(number):
             raise QualityError(f"The {name} is {given!r}: give a finite number, or values.")
-        return cls(number, None, 1)
+        return cls(_on_scale(number, scale, name), None, 1)
 
 
 def _covariance(ours: _Mean, theirs: _Mean) -> float:
@@ -236,7 +244,8 @@ def _fieller(
     if square <= 0:
         return None
     root = math.sqrt(max(linear * linear - square * constant, 0.0))
-    low, high = (linear - root) / square, (linear + root) / square
+    # Where there is no spread, both ends are the ratio itself but for a rounding.
+    low, high = min((linear - root) / square, ratio), max((linear + root) / square, ratio)
     return Interval(mean=ratio, low=low, high=high, confidence=confidence, n=n)
 
 
@@ -249,6 +258,20 @@ def _welch(var_a: float, var_b: float, n_a: int, n_b: int) -> int:
     if spread == 0:
         return min(n_a, n_b) - 1
     return max(int((var_a + var_b) ** 2 / spread), 1)
+
+
+def _on_scale(number: float, scale: tuple[float, float] | None, name: str) -> float:
+    """Give a number that is on the scale.
+
+    Raises:
+        QualityError: It is not.
+    """
+    if scale is not None and not scale[0] <= number <= scale[1]:
+        raise QualityError(
+            f"The {name} is {number:g}, off the scale from {scale[0]:g} to {scale[1]:g}: mend it, "
+            "or say scale=(lowest, highest)."
+        )
+    return number
 
 
 def _checked(given: Any, scale: tuple[float, float] | None, name: str) -> list[float]:  # noqa: ANN401

@@ -73,10 +73,10 @@ class Selection:
 
     @property
     def intervals(self) -> dict[str, Interval | None]:
-        """The 95 % confidence interval of each objective, by name.
+        """The confidence interval of each objective, by name: of 95 % unless it says otherwise.
 
         Of the trial's runs, where its function ran several times, or of the quality that it
-        returned, where that came with one. None for all else.
+        returned, where that came with one; of an inference, its own runs'. None for all else.
         """
         return trial_intervals(self.trial, tuple(self.objectives))
 

@@ -69,5 +69,12 @@ class Session:
         warn_of_other_measuring(study, here, self.terms)
         self.log = log_for(self.terms)
         self.journal = Journal(study, self.terms.key, self.sampler)
+        self._warned: set[str] = set()
         with self.sampler.excluded():
             fold_killed_quietly(study, self.terms, self.log.finish)
+
+    def warn_once(self, text: str) -> None:
+        """Warn of something that may be so in each trial: once a study and process."""
+        if text not in self._warned:
+            self._warned.add(text)
+            _logger.warning("Study %r: %s", self.study_name, text)

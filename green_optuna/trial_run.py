@@ -235,13 +235,21 @@ class TrialRun:
     def _infer(self, model: object, options: InferenceOptions) -> None:
         """Measure the model's inference: after the trial's window, for it is no training."""
         session, record = self._session, self._record
-        inference = TrialInference(options, session.terms.objectives)
+        inference = TrialInference(
+            options,
+            session.terms.objectives,
+            sampler=session.sampler,
+            grid=session.terms.grid,
+            warn=session.warn_once,
+        )
+        session.journal.watch_after(
+            record.number, duration_s=self.measurement.duration_s, spent=inference.spent
+        )
         try:
-            inference.measure(model, session.sampler, session.terms.grid)
+            inference.measure(model)
         finally:
-            self._record = replace(
-                record, inference=inference.cost, overhead=record.overhead + inference.spent
-            )
+            overhead = record.overhead + inference.spent() + session.sampler.take_overhead()
+            self._record = replace(record, inference=inference.cost, overhead=overhead)
 
     def _spent(self) -> tuple[float, float]:
         """Give the energy in kWh and the time in s since the trial began."""

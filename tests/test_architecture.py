@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1] / PACKAGE
 # folder are free to import one another, as long as there is no circle.
 LAYERS = (
     "errors",
+    "scalars",
     "locks",
     "deadline",
     "units",

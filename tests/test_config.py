@@ -530,6 +530,21 @@ def test_what_is_set_replaces_the_decorators_option() -> None:
 
 
 @pytest.mark.usefixtures("train")
+def test_a_file_that_two_keys_name_is_one_module() -> None:
+    """What it makes once is made once, and its classes are the same in both functions."""
+    config = RunConfig(
+        objective="train.py:plain",
+        grid=GridConfig(country="FRA"),
+        inference=InferenceConfig(inputs="train.py:inputs"),
+    )
+    objective = make_objective(config)
+    inference = objective.options.inference
+    assert inference is not None
+    assert callable(inference.inputs)
+    assert inference.inputs.__globals__ is objective.function.__globals__  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("train")
 def test_inference_is_measured_on_inputs_that_a_function_gives() -> None:
     """It is named as the objective is; the decorator's own inputs stay unless it is."""
     config = InferenceConfig(inputs="train.py:inputs", run_s=0.5)

@@ -158,11 +158,27 @@ def test_a_name_that_says_nothing_is_no_device(name: str) -> None:
 
 
 def test_the_list_can_be_searched() -> None:
-    """By words or their beginnings, of accelerators and of processors."""
+    """By words or parts of them, spelt as they may be, of accelerators and of processors."""
     assert {device.name for device in known_devices("a100")} == {
         *("A100 PCIe 40GB", "A100 PCIe 80GB", "A100 SXM4", "Intel A100")
     }
     assert Device("RTX 4090", "gpu", 450.0, "NVIDIA, product page of GeForce RTX 4090") in (
         known_devices("rtx 40")
     )
+    of_volta = {"V100 PCIe", "V100 SXM2", "V100 SXM3", "V100S PCIe"}
+    assert of_volta <= {device.name for device in known_devices("nvidia Tesla-V100")}
+    assert [device.name for device in known_devices("V100-SXM2")] == ["V100 SXM2"]
     assert known_devices("no such device") == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "13th Gen Intel(R) Core(TM) i9-13900K",
+        "11th Gen Intel(R) Core(TM) i7-1185G7 @ 3.00GHz",
+        "AMD Ryzen 7 5700G with Radeon Graphics",
+    ],
+)
+def test_a_processor_goes_by_the_name_that_the_system_gives(name: str) -> None:
+    """With the generation and the graphics that makers put around the model's own name."""
+    assert find_devices(name)[0].kind == "cpu"

@@ -19,9 +19,8 @@ from torch import nn
 
 import green_optuna as go
 from green_optuna.energy import ReplayClock, Sampler, basis_of
-from green_optuna.inference import InferenceRun, run_inference
+from green_optuna.inference import InferenceRun
 from green_optuna.intervals import student_t
-from green_optuna.models.calls import Call
 from green_optuna.units import joules_from_kwh
 
 if TYPE_CHECKING:
@@ -84,9 +83,10 @@ class Machine:
         warm_up: int = 3,
     ) -> go.InferenceCost:
         """Measure a model on this machine."""
-        call = Call.of(model, 0, batch_size=batch_size)
-        options = go.InferenceOptions(inputs=0, runs=runs, run_s=run_s, warm_up=warm_up)
-        return run_inference(self.sampler, GRID, call, options)
+        options = go.InferenceOptions(
+            inputs=0, batch_size=batch_size, runs=runs, run_s=run_s, warm_up=warm_up
+        )
+        return InferenceRun(self.sampler, GRID, options).make(model)
 
 
 class Watchful(nn.Module):
@@ -374,11 +374,10 @@ def test_a_model_that_fails_later_has_spent_what_it_spent() -> None:
         machine.clock.advance(1.0)
         model(x)
 
-    call = Call.of(failing, torch.zeros(2, 4))
-    options = go.InferenceOptions(inputs=0, runs=9, run_s=4.0)
-    run = InferenceRun(machine.sampler, GRID, call, options)
+    options = go.InferenceOptions(inputs=torch.zeros(2, 4), runs=9, run_s=4.0)
+    run = InferenceRun(machine.sampler, GRID, options)
     with pytest.raises(go.ModelError, match="no more") as caught:
-        run.make()
+        run.make(failing)
     assert isinstance(caught.value.__cause__, ValueError)
     assert run.spent is not None
     assert joules_from_kwh(run.spent.energy_kwh) == pytest.approx(POWER_W * 21.0)
@@ -396,10 +395,10 @@ def test_an_interrupt_passes_through_and_leaves_no_window_open() -> None:
         if machine.clock.now_s >= 8.0:
             raise KeyboardInterrupt
 
-    options = go.InferenceOptions(inputs=0, run_s=1.0, warm_up=3)
-    run = InferenceRun(machine.sampler, GRID, Call.of(interrupted, 0, batch_size=1), options)
+    options = go.InferenceOptions(inputs=0, batch_size=1, run_s=1.0, warm_up=3)
+    run = InferenceRun(machine.sampler, GRID, options)
     with pytest.raises(KeyboardInterrupt):
-        run.make()
+        run.make(interrupted)
     assert run.spent is not None
     assert joules_from_kwh(run.spent.energy_kwh) == pytest.approx(POWER_W * 8.0)
     assert not machine.sampler.busy
@@ -438,9 +437,9 @@ def test_no_inference_is_free(steps: list[tuple[float, float]]) -> None:
     """A counter that stands still in a run, from the start or later, is an error."""
     clock = ReplayClock()
     sampler = Sampler(go.ReplayMeter(gpu_w=steps, clock=clock), clock=clock)
-    call = Call.of(clock.advance, 1.0, batch_size=1)
+    run = InferenceRun(sampler, GRID, go.InferenceOptions(inputs=1.0, batch_size=1, run_s=2.0))
     with pytest.raises(go.MeterError, match=r"no energy in 3 calls .* 3\.00 s.*stands still"):
-        run_inference(sampler, GRID, call, go.InferenceOptions(inputs=0, run_s=2.0))
+        run.make(clock.advance)
 
 
 def test_a_model_that_computes_nothing_is_refused() -> None:

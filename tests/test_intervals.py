@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import green_optuna as go
-from green_optuna.intervals import mean_interval, student_t
+from green_optuna.intervals import MANY_DEGREES, mean_interval, student_t
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30)
 
@@ -90,3 +94,51 @@ def test_a_confidence_that_is_no_share_is_refused(confidence: float) -> None:
     """The error shows it."""
     with pytest.raises(go.OptionError, match=f"confidence is {confidence}"):
         mean_interval([1.0, 2.0], confidence=confidence)
+
+
+def interval(**changed: object) -> go.Interval:
+    """Give an interval, but for what is changed."""
+    given: dict[str, Any] = {"mean": 0.5, "low": 0.4, "high": 0.6, "confidence": 0.95, "n": 5}
+    return go.Interval(**given | changed)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"mean": 0.7}, r"low=0\.4, mean=0\.7, high=0\.6"),
+        ({"low": 0.6, "high": 0.4}, "in this order"),
+        ({"mean": math.nan}, "in this order"),
+        ({"high": "0.6"}, "give numbers"),
+        ({"low": -math.inf}, "give finite numbers"),
+        ({"high": math.inf}, "give finite numbers"),
+        ({"confidence": 95}, "confidence is 95"),
+        ({"confidence": "0.95"}, "confidence is '0.95'"),
+        ({"n": 0}, "n=0"),
+        ({"n": 2.5}, r"n=2\.5"),
+    ],
+)
+def test_an_interval_that_is_none_is_refused(changed: dict[str, object], said: str) -> None:
+    """Before it stands beside a loss."""
+    with pytest.raises(go.OptionError, match=said):
+        interval(**changed)
+
+
+def test_an_interval_keeps_plain_numbers() -> None:
+    """Of numpy and torch, as JSON takes them."""
+    plain = interval(mean=np.float32(0.5), low=torch.tensor(0.25), n=np.int64(7)).to_dict()
+    assert json.loads(json.dumps(plain)) == {
+        "mean": 0.5,
+        "low": 0.25,
+        "high": 0.6,
+        "confidence": 0.95,
+        "n": 7,
+    }
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.9999])
+def test_the_quantile_of_many_degrees_goes_on_where_the_sum_ends(confidence: float) -> None:
+    """The expansion gives what the sum gives, where both can be had."""
+    summed = student_t(MANY_DEGREES, confidence)
+    expanded = student_t(MANY_DEGREES + 1, confidence)
+    assert expanded == pytest.approx(summed, rel=1e-7)
+    assert expanded < summed

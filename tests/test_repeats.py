@@ -438,14 +438,16 @@ def test_a_mean_opinion_score_is_a_quality_between_its_bounds() -> None:
 
 
 def test_a_score_above_its_reference_costs_no_trial() -> None:
-    """It counts as the ceiling; its interval is not cut off."""
-    score = go.relative_score([5, 4, 5], [4, 4, 4])
+    """It counts as the ceiling; its interval holds that, and is cut off nowhere else."""
+    score = go.relative_score([5, 4.9, 5], [4, 4, 4])
     trial = run_once(lambda _: (score, 3))
     loss = trial_intervals(trial, NAMES)["quality_loss"]
     assert trial.values[0] == 0.0
+    assert score.interval is not None
+    assert score.interval.low > 1
     assert loss is not None
-    assert loss.mean == pytest.approx(1 - score.ratio)
-    assert loss.low < 0
+    assert (loss.mean, loss.high) == (0.0, 0.0)
+    assert loss.low == pytest.approx(1 - score.interval.high)
 
 
 def test_of_several_runs_the_runs_tell_the_interval() -> None:
@@ -456,6 +458,17 @@ def test_of_several_runs_the_runs_tell_the_interval() -> None:
     assert loss is not None
     assert loss.n == 2
     assert loss.mean == pytest.approx(np.mean([score.loss for score in scores]))
+
+
+def test_equal_runs_are_no_certainty_where_the_quality_has_an_interval() -> None:
+    """The same ratings each time say no more than once."""
+    score = go.relative_score([2, 3, 4], [4, 5, 4])
+    once, twice = (
+        trial_intervals(run_once(lambda _: (score, 3), repeats=runs), NAMES)["quality_loss"]
+        for runs in (1, 2)
+    )
+    assert once is not None
+    assert once == twice
 
 
 # A trial whose time is up

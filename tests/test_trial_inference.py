@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import logging
+import os
 import pickle
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import optuna
 import pytest
 import torch
@@ -30,6 +40,7 @@ GRID = go.Grid(carbon_intensity_g_per_kwh=250.0, source="test")
 METER = go.ReplayMeter(cpu_w=50.0, ram_w=10.0)
 COUNTS = ("quality_loss", "flops", "peak_memory_bytes")
 SOON_S = 0.02
+ROOT = str(Path(__file__).parents[1])
 
 
 def net(width: int) -> nn.Sequential:
@@ -293,3 +304,204 @@ def test_an_objective_with_inputs_goes_to_another_process() -> None:
     study = go.create_study(objectives=COUNTS)
     study.optimize(copy, n_trials=1)
     assert study.trials[0].values[1] == 2 * 9 * 4
+
+
+# What inference must not touch
+
+
+def draws(_: go.GreenTrial, seen: list[tuple[float, ...]]) -> tuple[float, nn.Module]:
+    """Note the next random numbers, and return a model that draws some at each call."""
+
+    class Noisy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(8, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            noise = torch.rand(()) + random.random() + np.random.rand()  # noqa: NPY002
+            return self.layer(x) + noise  # type: ignore[no-any-return]  # nn.Module is untyped
+
+    seen.append((float(torch.rand(())), random.random(), np.random.rand()))  # noqa: NPY002
+    return 0.5, Noisy()
+
+
+def test_a_seeded_study_can_be_run_again() -> None:
+    """However often a model that draws random numbers was called, the next trial's are the same."""
+
+    def run(**changed: Any) -> list[tuple[float, ...]]:  # noqa: ANN401 - what the test is about
+        torch.manual_seed(3)
+        random.seed(3)
+        np.random.seed(3)  # noqa: NPY002 - as users do
+        seen: list[tuple[float, ...]] = []
+        search(functools.partial(draws, seen=seen), n_trials=3, **changed)
+        return seen
+
+    plain = run(objectives=("quality_loss",), inference=None)
+    assert run() == plain
+    assert run(inference=options(runs=0)) == plain
+
+
+def test_two_trials_at_a_time_never_draw_the_same_numbers() -> None:
+    """Beside another trial of the process, the generators are left to run on."""
+    drawn: list[float] = []
+    training, measured = threading.Event(), threading.Event()
+
+    def function(trial: go.GreenTrial) -> tuple[float, nn.Module]:
+        if trial.number == 0:
+            assert training.wait(30)
+            return 0.5, net(4)
+        training.set()
+        while not measured.wait(0.001):
+            drawn.append(float(torch.rand(())))
+        return 0.5, net(4)
+
+    class Done(go.MemoryTracker):
+        def finish_trial(self, trial: go.TrialRecord) -> None:
+            if trial.number == 0:
+                measured.set()
+
+    decorated = go.green_objective(
+        objectives=COUNTS, grid=GRID, meter=METER, trackers=[Done()], inference=options()
+    )
+    study = go.create_study(objectives=COUNTS)
+    study.optimize(decorated(function), n_trials=2, n_jobs=2)
+    assert len(drawn) == len(set(drawn)) > 1
+
+
+# What was spent
+
+
+WORKER = """
+import os, sys, time
+import torch
+import green_optuna as go
+meter = go.ReplayMeter(cpu_w=50.0, ram_w=10.0, sample_interval_s=0.05)
+
+def slow(x):
+    print("called", flush=True)
+    time.sleep(0.5)
+
+@go.green_objective(
+    country="FRA", meter=meter, trackers=[], n_params=1, objectives=("co2e_kg", "inference_kwh"),
+    inference=go.InferenceOptions(inputs=torch.zeros(1), run_s=600.0),
+)
+def objective(trial):
+    time.sleep(0.5)
+    trial.watch(slow)
+    return 0.5
+
+go.load_study("inferred", storage=sys.argv[1]).optimize(objective, n_trials=1)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL")
+@pytest.mark.slow
+def test_a_process_that_is_killed_amid_an_inference_loses_no_energy(sqlite_url: str) -> None:
+    """The training stays what it was, and what the inference took by then is overhead."""
+    names = ("co2e_kg", "inference_kwh")
+    study = go.create_study("inferred", storage=sqlite_url, objectives=names)
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WORKER, sqlite_url],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": ROOT},
+    )
+    assert worker.stdout is not None
+    with worker.stdout as calls:
+        for _ in range(4):
+            calls.readline()
+        time.sleep(0.2)
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    search_on = go.green_objective(
+        country="FRA", meter=METER, trackers=[], n_params=1, objectives=names, inference=options()
+    )(lambda _: (0.5, net(2)))
+    study.optimize(search_on, n_trials=1)
+    killed = study.get_trials()[0].user_attrs[ATTRIBUTE]
+    assert killed["state"] == "killed"
+    trained_kwh = sum(killed["energy_kwh"].values())
+    assert trained_kwh * 3.6e6 / killed["duration_s"] == pytest.approx(60.0, rel=0.1)
+    assert 0.5 <= killed["duration_s"] < 1.0
+    # Three calls of half a second had ended.
+    assert sum(killed["overhead_kwh"].values()) * 3.6e6 > 60.0 * 1.0
+
+
+def test_what_the_inputs_take_is_spent_though_no_trial_follows() -> None:
+    """The user's function of the inputs is within what is measured, and so is counting alone."""
+
+    def inputs(_: nn.Module) -> torch.Tensor:
+        time.sleep(0.3)
+        return torch.zeros(2, 8)
+
+    for runs in (0, 2):
+        memory = go.MemoryTracker()
+        search(trackers=[memory], inference=options(inputs=inputs, runs=runs))
+        assert memory.finished[0].overhead.total_kwh * 3.6e6 > 60.0 * 0.3
+
+
+# What counts as a model
+
+
+def test_a_method_of_a_model_is_a_model() -> None:
+    """Its module's parameters count, and its inference is that of the method."""
+
+    class Generator(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(8, 1, bias=False)
+
+        def generate(self, x: torch.Tensor) -> torch.Tensor:
+            return self.layer(self.layer(x).expand(-1, 8))  # type: ignore[no-any-return]
+
+    study = search(lambda _: (0.5, Generator().generate), objectives=("n_params", "flops"))
+    assert study.trials[0].values == [8, 32]
+
+    def watched(trial: go.GreenTrial) -> tuple[float, object]:
+        model = Generator()
+        trial.watch(model)
+        return 0.5, lambda x: [model.generate(x)]
+
+    study = search(watched, objectives=("n_params", "inference_kwh"))
+    assert study.trials[0].values[0] == 8
+
+
+def test_a_watched_model_is_measured_beside_a_given_count() -> None:
+    """The number that the function returns counts as parameters, the model's inference as such."""
+
+    def function(trial: go.GreenTrial) -> tuple[float, int]:
+        trial.watch(net(4))
+        return 0.5, 300
+
+    study = search(function, objectives=("n_params", "flops"))
+    assert study.trials[0].values == [300, 72]
+
+
+def test_what_the_user_s_own_inputs_raise_costs_no_trial_that_wants_nothing_of_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Any exception of it is said once a study, and the trials go on."""
+    broken = options(inputs=lambda _: 1 / 0)
+    with caplog.at_level(logging.WARNING, "green_optuna"):
+        study = search(objectives=("quality_loss", "co2e_kg"), inference=broken, n_trials=3)
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
+    assert caplog.text.count("ZeroDivisionError") == 1
+
+
+# What compares
+
+
+def test_inference_at_another_batch_size_does_not_compare() -> None:
+    """Unless it is allowed, or no objective hangs on it; the message names both sizes."""
+    names = ("quality_loss", "inference_kwh", "flops")
+    study = search(objectives=names)
+    wider = go.green_objective(
+        objectives=names,
+        grid=GRID,
+        meter=METER,
+        trackers=[],
+        inference=options(inputs=torch.zeros(2, 8)),
+    )
+    study.optimize(wider(train), n_trials=1)
+    with pytest.raises(go.MixedStudyError, match=r"4 in a call on cpu.*2 in a call on cpu"):
+        go.pareto_front(study)
+    assert go.pareto_front(study, allow_mixed=True).mixed
+    assert not go.pareto_front(study, ("quality_loss", "flops")).mixed

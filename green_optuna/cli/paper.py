@@ -64,7 +64,7 @@ def _trainings(reproduction: Reproduction) -> Table:
         caption_justify="left",
     )
     table.add_column("model", no_wrap=True)
-    table.add_column("hardware", min_width=8)
+    table.add_column("hardware", min_width=7)
     for heading in ("W", "h", "kWh", "kg CO2e", f"PUE {reproduction.pue:g}"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in reproduction.trainings:

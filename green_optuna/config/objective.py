@@ -111,6 +111,10 @@ def _import_file(path: Path, name: str, key: str) -> ModuleType:
             f"{key} is {name!r}: there is no file {str(path)!r} in {str(Path.cwd())!r}. "
             f"{_neighbours(path)}"
         )
+    loaded = _loaded_from(path.resolve())
+    if loaded is not None:
+        # The objective's own file, say, which the function of its inputs is in too.
+        return loaded
     # A name that a loaded module has already must stay that module's.
     module_name = path.stem if path.stem not in sys.modules else f"{path.stem}_objective"
     spec = importlib.util.spec_from_file_location(module_name, path.resolve())
@@ -126,6 +130,16 @@ def _import_file(path: Path, name: str, key: str) -> ModuleType:
         del sys.modules[module_name]
         raise _import_failed(name, key, error, path.resolve()) from error
     return module
+
+
+def _loaded_from(path: Path) -> ModuleType | None:
+    """Give the module of a file where it has been loaded, whatever its name."""
+    for name in (path.stem, f"{path.stem}_objective"):
+        module = sys.modules.get(name)
+        file = getattr(module, "__file__", None)
+        if file is not None and Path(file).resolve() == path:
+            return module
+    return None
 
 
 def _import_module(place: str, name: str, key: str) -> ModuleType:

@@ -2,12 +2,11 @@
 
 from green_optuna.inference.cost import InferenceCost
 from green_optuna.inference.options import InferenceOptions
-from green_optuna.inference.run import InferenceRun, measure_inference, run_inference
+from green_optuna.inference.run import InferenceRun, measure_inference
 
 __all__ = [
     "InferenceCost",
     "InferenceOptions",
     "InferenceRun",
     "measure_inference",
-    "run_inference",
 ]

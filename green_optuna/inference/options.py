@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from numbers import Real
 
 from green_optuna.errors import OptionError
+from green_optuna.scalars import as_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,15 +48,24 @@ class InferenceOptions:
                 "inputs is None: give example inputs, such as a batch of the validation data, or "
                 "a function of the model that gives them; an empty tuple where it takes none."
             )
-        _check_count("batch_size", 1 if self.batch_size is None else self.batch_size, least=1)
-        _check_count("warm_up", self.warm_up, least=1)
-        _check_count("runs", self.runs, least=0)
+        if self.batch_size is not None:
+            self._keep_count("batch_size", least=1)
+        self._keep_count("warm_up", least=1)
+        self._keep_count("runs", least=0)
         if self.runs == 1:
             raise OptionError(
                 "runs is 1: give 2 or more, since one run says nothing of how far the next one "
                 "would be from it, or 0 to count without measuring."
             )
         _check_seconds("run_s", self.run_s)
+
+    def _keep_count(self, name: str, *, least: int) -> None:
+        """Check a count, and keep it as a plain one."""
+        count = as_count(getattr(self, name))
+        if count is None or count < least:
+            given = getattr(self, name)
+            raise OptionError(f"{name} is {given!r}: give a whole number of {least} or more.")
+        object.__setattr__(self, name, count)
 
     def inputs_of(self, model: object) -> object:
         """Give the example inputs for a model; what a function of the user's raises comes out."""
@@ -66,8 +76,3 @@ def _check_seconds(name: str, value: object) -> None:
     # Written so that NaN is refused.
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
         raise OptionError(f"{name} is {value!r}: give a time in s, more than 0.")
-
-
-def _check_count(name: str, value: object, *, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise OptionError(f"{name} is {value!r}: give a whole number of {least} or more.")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from green_optuna.carbon import Grid, stated_grid
-from green_optuna.energy import MeterOptions, Trace, sampler_for
+from green_optuna.energy import ComponentEnergy, MeterOptions, Trace, sampler_for
 from green_optuna.errors import MeterError, ModelError
 from green_optuna.inference.cost import InferenceCost
 from green_optuna.inference.devices import describe_devices, devices_of, wait_for
@@ -23,6 +23,8 @@ from green_optuna.units import format_latency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import torch
 
     from green_optuna.energy import Measurement, Meter, Sampler, Window
 
@@ -50,41 +52,56 @@ class InferenceRun:
     Args:
         sampler: Reads the meter.
         grid: What turns energy into CO2e.
-        call: The model on its inputs.
         options: How to measure.
+        warn: Is told what cannot be counted of the model.
     """
 
-    def __init__(self, sampler: Sampler, grid: Grid, call: Call, options: InferenceOptions) -> None:
+    def __init__(
+        self,
+        sampler: Sampler,
+        grid: Grid,
+        options: InferenceOptions,
+        *,
+        warn: Callable[[str], None] = _logger.warning,
+    ) -> None:
         self.window: Window | None = None
         self.spent: Measurement | None = None
         self._sampler = sampler
         self._grid = grid
-        self._call = call
-        self._devices = devices_of(call)
         self._options = options
+        self._warn = warn
+        self._devices: list[torch.device] = []
 
-    def make(self) -> InferenceCost:
-        """Warm up, count, and measure the runs.
+    def make(self, model: object) -> InferenceCost:
+        """Get the inputs, count, warm up, and measure the runs.
+
+        What a function of the user's that gives the inputs raises comes out as it is.
 
         Raises:
             ModelError: The model cannot run on the inputs, or not any more.
+            OptionError: How many samples a call takes cannot be told.
             MeterError: The meter gave no reading, or saw no energy in a run.
         """
-        if self._options.runs == 0:
-            return count_inference(self._call)
-        self._sampler.start()
-        with self._call.evaluating():
+        options = self._options
+        # What a training before it left to do is no part of it.
+        wait_for((), current=True)
+        with contextlib.ExitStack() as evaluating:
             with self._windowed():
-                counts = count_inference(self._call)
-                calls = self._warm_up()
+                call = Call.of(model, options.inputs_of(model), batch_size=options.batch_size)
+                self._devices = devices_of(call)
+                evaluating.enter_context(call.evaluating())
+                counts = count_inference(call, warn=self._warn)
+                calls = self._warm_up(call) if options.runs else 0
             runs: list[Measurement] = []
-            while len(runs) < self._options.runs:
-                runs.append(self._run(calls))
+            while len(runs) < options.runs:
+                runs.append(self._run(call, calls))
                 if runs[-1].duration_s < self._run_s:
                     # Of the same number of calls each: else a run amid other work, which has
                     # fewer, would weigh as much as the rest.
                     calls, runs = 2 * calls, []
-        samples = calls * self._call.batch_size
+        if not runs:
+            return counts
+        samples = calls * call.batch_size
         return replace(
             counts,
             energy_kwh=mean_interval([run.energy_kwh / samples for run in runs]),
@@ -93,11 +110,18 @@ class InferenceRun:
             measurement=self.spent,
         )
 
-    def _run(self, calls: int) -> Measurement:
+    @property
+    def so_far(self) -> ComponentEnergy:
+        """What it has spent up to the latest reading, in kWh per component; from any thread."""
+        window, spent = self.window, self.spent
+        energy = ComponentEnergy() if spent is None else spent.energy
+        return energy if window is None else energy + self._sampler.latest(window)[0]
+
+    def _run(self, call: Call, calls: int) -> Measurement:
         """Measure one run of so many calls."""
         with self._windowed() as closed:
-            self._call.attempt(calls)
-            self._wait()
+            call.attempt(calls)
+            self._wait(call)
         measurement = closed[0]
         if measurement.energy_kwh <= 0:
             raise MeterError(
@@ -114,16 +138,16 @@ class InferenceRun:
         slowest_s = max((counter.resolution_s for counter in counters), default=0.0)
         return max(self._options.run_s, _STEPS_A_RUN * slowest_s)
 
-    def _warm_up(self) -> int:
+    def _warm_up(self, call: Call) -> int:
         """Call the model until it runs as it will; give how many calls a run takes."""
         if self._options.warm_up > 1:
-            self._call.attempt(self._options.warm_up - 1)
-        self._wait()
+            call.attempt(self._options.warm_up - 1)
+        self._wait(call)
         began_s, took_s, calls = self._sampler.now_s, 0.0, 0
         while took_s < _TRIED_PART * self._run_s:
             more = max(calls, 1)
-            self._call.attempt(more)
-            self._wait()
+            call.attempt(more)
+            self._wait(call)
             calls += more
             took_s = self._sampler.now_s - began_s
         call_s = took_s / calls
@@ -133,7 +157,6 @@ class InferenceRun:
     def _windowed(self) -> Iterator[list[Measurement]]:
         """Measure a block; what it cost is in the list that this gives, once it has ended."""
         closed: list[Measurement] = []
-        self._wait()
         self.window = window = self._sampler.open()
         try:
             yield closed
@@ -155,9 +178,9 @@ class InferenceRun:
         self.spent = _sum_of(self.spent, measurement)
         return measurement
 
-    def _wait(self) -> None:
+    def _wait(self, call: Call) -> None:
         """Wait for the accelerators; of a function, for the one it may have picked by itself."""
-        wait_for(self._devices, current=self._call.module is None)
+        wait_for(self._devices, current=call.module is None)
 
 
 def _sum_of(before: Measurement | None, measurement: Measurement) -> Measurement:
@@ -173,22 +196,12 @@ def _sum_of(before: Measurement | None, measurement: Measurement) -> Measurement
     )
 
 
-def run_inference(
-    sampler: Sampler, grid: Grid, call: Call, options: InferenceOptions
-) -> InferenceCost:
-    """Measure the inference of one call with a sampler that there is.
-
-    Where it raises, what had been spent by then is not told: see :class:`InferenceRun`.
-
-    Raises:
-        ModelError: The model cannot run on the inputs, or not any more.
-        MeterError: The meter gave no reading, or saw no energy in a run.
-    """
-    return InferenceRun(sampler, grid, call, options).make()
-
-
-def count_inference(call: Call) -> InferenceCost:
+def count_inference(call: Call, *, warn: Callable[[str], None] = _logger.warning) -> InferenceCost:
     """Count what a call takes, and measure nothing.
+
+    Args:
+        call: The model on its inputs.
+        warn: Is told what cannot be counted.
 
     Raises:
         ModelError: The model cannot run on the inputs.
@@ -203,20 +216,22 @@ def count_inference(call: Call) -> InferenceCost:
             n_samples=0,
             device=describe_devices(call),
             measurement=None,
-            flops=_counted("operations", flops_of, call),
-            peak_memory_bytes=_counted("memory", peak_memory_of, call),
+            flops=_counted("operations", flops_of, call, warn),
+            peak_memory_bytes=_counted("memory", peak_memory_of, call, warn),
             n_params=None if call.module is None else count_parameters(call.module).total,
         )
 
 
-def _counted(what: str, count: Callable[[Call], T], call: Call) -> T | None:
+def _counted(
+    what: str, count: Callable[[Call], T], call: Call, warn: Callable[[str], None]
+) -> T | None:
     """Count something of a torch module, where it can be: the model itself does run."""
     if call.module is None:
         return None
     try:
         return count(call)
     except ModelError as error:
-        _logger.warning("Not counted: the %s of an inference. %s", what, error)
+        warn(f"Not counted: the {what} of an inference. {error}")
         return None
 
 
@@ -243,8 +258,8 @@ def measure_inference(
     run, ``warm_up + runs`` calls; and some four calls to count. A run in which the calls turn out
     too fast is made again with more of them, and so are those before it.
 
-    Measurements of one process that overlap share what it uses, so do not measure inside an
-    objective, or a ``measure`` block.
+    Random numbers that the model draws move the generators on. Measurements of one process that
+    overlap share what it uses, so do not measure inside an objective, or a ``measure`` block.
 
     Args:
         model: A torch module, a method of one (``model.generate``), or any other function
@@ -279,8 +294,7 @@ def measure_inference(
         inputs=inputs, batch_size=batch_size, runs=runs, run_s=run_s, warm_up=warm_up
     )
     stated = stated_grid(country=country, grid=grid)
-    call = Call.of(model, options.inputs_of(model), batch_size=options.batch_size)
     if options.runs == 0:
-        return count_inference(call)
+        return count_inference(Call.of(model, options.inputs_of(model), batch_size=batch_size))
     sampler = sampler_for(MeterOptions() if meter is None else meter)
-    return run_inference(sampler, stated or Grid.from_environment(), call, options)
+    return InferenceRun(sampler, stated or Grid.from_environment(), options).make(model)

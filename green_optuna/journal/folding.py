@@ -211,6 +211,7 @@ def _record(
             if name not in (ATTRIBUTE, REPORTS_ATTRIBUTE)
         },
         measurement=measurement,
+        overhead=left.after,
         reports=reports_from_rows(trial.user_attrs.get(REPORTS_ATTRIBUTE, [])),
         error=f"killed: process {left.pid} on {left.host} ended in the middle of the trial",
     )

@@ -36,6 +36,7 @@ class LeftTrial:
         shared: Whether it ran beside others in its process.
         runs: How many runs of its function had begun.
         samples: Its age in s and its energy by then, increasing.
+        after: What was spent for it after its window had closed.
     """
 
     number: int
@@ -48,6 +49,7 @@ class LeftTrial:
     shared: bool = False
     runs: int = 1
     samples: list[tuple[float, ComponentEnergy]] = field(default_factory=list)
+    after: ComponentEnergy = field(default_factory=ComponentEnergy)
 
     def measurement(self, grid: Grid) -> Measurement | None:
         """Give what it had spent at its last sample; None where there is none."""
@@ -113,9 +115,16 @@ def _started(header: Mapping[str, Any], line: Mapping[str, Any]) -> LeftTrial:
 def _add_sample(trial: LeftTrial, line: Mapping[str, Any]) -> None:
     t_s, energy = float(line["t_s"]), ComponentEnergy.from_dict(line["energy_kwh"])
     last_s = trial.samples[-1][0] if trial.samples else 0.0
-    amounts = energy.to_dict().values()
-    if last_s < t_s < math.inf and all(0 <= kwh < math.inf for kwh in amounts):
+    if "after_kwh" in line:
+        after = ComponentEnergy.from_dict(line["after_kwh"])
+        if _possible(after) and after.total_kwh >= trial.after.total_kwh:
+            trial.after = after
+    if last_s < t_s < math.inf and _possible(energy):
         trial.samples.append((t_s, energy))
         trial.started_at = float(line["at"]) - t_s
         trial.shared = bool(line["shared"])
         trial.runs = max(int(line.get("runs", 1)), 1)
+
+
+def _possible(energy: ComponentEnergy) -> bool:
+    return all(0 <= kwh < math.inf for kwh in energy.to_dict().values())

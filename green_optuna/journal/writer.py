@@ -12,21 +12,41 @@ import logging
 import os
 import platform
 import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import optuna
 
+from green_optuna.energy import ComponentEnergy
 from green_optuna.energy.fingerprint import hardware_fingerprint
 from green_optuna.energy.stored import sources_to_dict
 from green_optuna.journal.file import VERSION, JournalFile
 from green_optuna.locks import ProcessLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from green_optuna.energy import Sampler, Window
 
 _logger = logging.getLogger("green_optuna")
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A trial whose samples are kept.
+
+    Attributes:
+        window: Its window.
+        runs: Gives how many runs of its function have begun.
+        duration_s: How long it took, in s, once its window has closed; None while it is open.
+        after: Gives what has been spent for it since, in kWh per component.
+    """
+
+    window: Window
+    runs: Callable[[], int]
+    duration_s: float | None = None
+    after: Callable[[], ComponentEnergy] = ComponentEnergy
 
 
 class Journal:
@@ -48,7 +68,7 @@ class Journal:
         self._pid = os.getpid()
         self._lock = ProcessLock()
         self._file: JournalFile | None = None
-        self._running: dict[int, tuple[Window, Callable[[], int]] | None] = {}
+        self._running: dict[int, _Watched | None] = {}
         self._given_up = isinstance(study._storage, optuna.storages.InMemoryStorage)
         if not self._given_up:
             _listen(self, sampler)
@@ -84,7 +104,22 @@ class Journal:
         """
         with self._lock:
             if number in self._running:
-                self._running[number] = window, runs
+                self._running[number] = _Watched(window, runs)
+
+    def watch_after(
+        self, number: int, *, duration_s: float, spent: Callable[[], ComponentEnergy]
+    ) -> None:
+        """Keep, from now on, what is spent for a trial whose window has closed.
+
+        Args:
+            number: The trial's number.
+            duration_s: How long the trial took, in s.
+            spent: Gives what has been spent for it since, in kWh per component.
+        """
+        with self._lock:
+            watched = self._running.get(number)
+            if watched is not None:
+                self._running[number] = replace(watched, duration_s=duration_s, after=spent)
 
     def sample(self) -> None:
         """Keep what the running trials have spent by now; for the sampler's thread."""
@@ -115,8 +150,10 @@ class Journal:
         for number, watched in self._running.items():
             if watched is None:
                 continue
-            window, runs = watched
+            window = watched.window
             energy, t_s = self._sampler.latest(window)
+            if watched.duration_s is not None:
+                t_s = watched.duration_s
             if t_s > 0:
                 lines.append(
                     {
@@ -124,8 +161,9 @@ class Journal:
                         "at": window.started_at + t_s,
                         "t_s": t_s,
                         "energy_kwh": energy.to_dict(),
+                        "after_kwh": watched.after().to_dict(),
                         "shared": window.shared,
-                        "runs": runs(),
+                        "runs": watched.runs(),
                     }
                 )
         if lines and self._file is not None:

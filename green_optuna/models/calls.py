@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from green_optuna.errors import ModelError, OptionError
+from green_optuna.scalars import as_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +65,7 @@ class Call:
                 f"The model is {_named(model)}, which cannot be called on inputs: pass a "
                 "torch.nn.Module, or a function such as model.predict."
             )
-        module = _module_behind(model)
+        module = module_behind(model)
         args, kwargs = _arguments(inputs)
         size = _batch_size((*args, *kwargs.values()), batch_size)
         device = None if module is None else _device_of(module)
@@ -114,7 +115,7 @@ class Call:
             raise ModelError(
                 f"The model {_named(self.model)} gives {_named(type(given))}, so that a call of it "
                 "only begins its work: pass a function that does all of it, such as "
-                "lambda x: list(model(x))."
+                "lambda x: list(model(x)), after model.eval()."
             )
 
     def require_torch(self) -> None:
@@ -139,7 +140,8 @@ class Call:
         Back are also its buffers, which a call may change. Random numbers that it draws move
         torch's generators on: they are those of all threads, and to put them back would give
         another one, which trains meanwhile, the same numbers twice. A function is not known to
-        have a module: what it calls stays in its own mode.
+        have a module: what it calls stays in its own mode. Modes are the module's own, so that
+        a trial that trains the same object in another thread would see them change.
         """
         if "torch" not in sys.modules:
             yield
@@ -225,9 +227,10 @@ def _buffers_kept(module: Module) -> Iterator[None]:
                     buffer.copy_(before)
 
 
-def _module_behind(model: object) -> Module | None:
+def module_behind(model: object) -> Module | None:
+    """Return the torch module that a model is, or a method or ``functools.partial`` of one."""
     if isinstance(model, functools.partial):
-        return _module_behind(model.func)
+        return module_behind(model.func)
     module = as_module(model)
     return as_module(getattr(model, "__self__", None)) if module is None else module
 
@@ -243,9 +246,10 @@ def _arguments(inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 def _batch_size(values: tuple[object, ...], given: object) -> int:
     if given is not None:
-        if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        count = as_count(given)
+        if not count:
             raise OptionError(f"batch_size is {given!r}: give a whole number of 1 or more.")
-        return given
+        return count
     for value in values:
         if _is_packed(value):
             return int(value.batch_sizes[0])

@@ -1,0 +1,53 @@
+"""One number, whatever it comes as: of Python, numpy or torch."""
+
+from __future__ import annotations
+
+import math
+import operator
+import sys
+from numbers import Complex, Real
+from typing import Any, SupportsFloat, SupportsIndex
+
+
+def as_float(value: object) -> float | None:
+    """Return the number that a value stands for, None where it is not one real number."""
+    scalar = _python_scalar(value)
+    if isinstance(scalar, bool | str | bytes):
+        return None
+    if isinstance(scalar, Complex) and not isinstance(scalar, Real):
+        return None
+    if not isinstance(scalar, SupportsFloat | SupportsIndex):
+        return None
+    try:
+        return float(scalar)
+    except OverflowError:
+        return math.inf
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
+def _python_scalar(value: object) -> object:
+    """Unwrap numpy scalars, arrays and tensors of one element; leave all else as it is.
+
+    ``item()`` rather than ``float()``: it tells a truth value or a complex number from a real one,
+    takes an array of shape (1,), and does not warn about a tensor that still has its gradient.
+    """
+    item: Any = getattr(value, "item", None)
+    if not isinstance(value, SupportsFloat | SupportsIndex) or not callable(item):
+        return value
+    try:
+        return item()
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
+def as_count(given: object) -> int | None:
+    """Give the whole number of 0 or more that an object stands for, or None."""
+    if isinstance(given, bool) or not isinstance(given, SupportsIndex):
+        return None
+    try:
+        count = operator.index(given)
+    except TypeError:  # an array or a tensor that is no whole number
+        return None
+    # Optuna keeps floats.
+    return count if 0 <= count <= sys.float_info.max else None
