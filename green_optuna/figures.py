@@ -76,14 +76,19 @@ def front_figure(
                 hovertemplate="%{text}<extra></extra>",
             )
         )
-    drawn = [one for one in references if {upwards, rightwards} <= one.values.keys()]
-    _draw_references(figure, drawn, rightwards=rightwards, upwards=upwards)
-    _name_the_rest(figure, [one for one in references if one not in drawn], upwards, rightwards)
+    axes = {name: _axis(name, trials[name], references) for name in (upwards, rightwards)}
+    if len(objectives) > 1:
+        whys = {one.name: _why_not_drawn(one, axes) for one in references}
+        drawn = [one for one in references if not whys[one.name]]
+        _draw_references(figure, drawn, rightwards=rightwards, upwards=upwards)
+        _name_the_rest(figure, [one for one in references if whys[one.name]], whys)
+    else:
+        _draw_levels(figure, [one for one in references if upwards in one.values], upwards)
     figure.update_layout(
         title=f"Pareto front of {study_name}",
         template="plotly_white",
-        xaxis=_axis(rightwards, trials[rightwards], drawn),
-        yaxis=_axis(upwards, trials[upwards], drawn),
+        xaxis=axes[rightwards],
+        yaxis=axes[upwards],
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )
     return figure
@@ -135,16 +140,39 @@ def _reference_hover(one: PlacedReference) -> str:
     return "<br>".join([f"<b>{_as_text(one.name)}</b>", *map(_escaped, filter(None, said))])
 
 
+def _draw_levels(figure: go.Figure, references: Sequence[PlacedReference], upwards: str) -> None:
+    """Draw references over one objective, in which each is a level that trials reach or not."""
+    for one in references:
+        figure.add_hline(
+            y=one.values[upwards],
+            line={"color": REFERENCE_COLOURS[one.basis], "dash": "dash", "width": 1},
+            annotation={
+                "text": f"{_as_text(one.name)} ({one.basis})",
+                "font": {"color": REFERENCE_COLOURS[one.basis]},
+            },
+        )
+
+
+def _why_not_drawn(one: PlacedReference, axes: Mapping[str, Mapping[str, object]]) -> str:
+    """Say why a reference cannot be drawn on the axes; nothing where it can."""
+    missing = [name for name in axes if name not in one.values]
+    if missing:
+        return f"no {', '.join(missing)}"
+    # A logarithmic axis has no place for it.
+    zero = [name for name in axes if axes[name].get("type") == "log" and one.values[name] <= 0]
+    return f"{', '.join(zero)} 0" if zero else ""
+
+
 def _name_the_rest(
-    figure: go.Figure, references: Sequence[PlacedReference], upwards: str, rightwards: str
+    figure: go.Figure, references: Sequence[PlacedReference], whys: Mapping[str, str]
 ) -> None:
     """Name the references that cannot be drawn, and why, below the figure."""
     if not references:
         return
-    lines = []
-    for one in references[:MAX_NOT_DRAWN]:
-        missing = [name for name in (upwards, rightwards) if name not in one.values]
-        lines.append(f"{_as_text(one.name)} ({one.basis}; no {_escaped(', '.join(missing))})")
+    lines = [
+        f"{_as_text(one.name)} ({one.basis}; {_escaped(whys[one.name])})"
+        for one in references[:MAX_NOT_DRAWN]
+    ]
     if len(references) > len(lines):
         lines.append(f"and {len(references) - len(lines)} more")
     figure.add_annotation(
@@ -179,7 +207,8 @@ def _axis(
 ) -> dict[str, object]:
     """Lay out an axis: logarithmic where the values are positive and far apart."""
     axis: dict[str, object] = {"title": quantity_label(name)}
-    shown = [*values.tolist(), *(one.values[name] for one in references)]
+    others = (one.values.get(name, 0.0) for one in references)
+    shown = [*values.tolist(), *(value for value in others if value > 0)]
     if shown and 0 < min(shown) <= max(shown) / LOG_AXIS_FROM:
         axis |= {"type": "log", "dtick": 1, "exponentformat": "power"}
     return axis

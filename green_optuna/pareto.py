@@ -91,9 +91,11 @@ def dominance(a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.bool_]:
             f"a has the shape {first.shape} and b {second.shape}: give two tables of the same "
             "objectives, (n, m) and (k, m)"
         )
-    first = first[:, np.newaxis]
-    no_worse: npt.NDArray[np.bool_] = np.all(first <= second, axis=2)
-    better: npt.NDArray[np.bool_] = np.any(first < second, axis=2)
+    no_worse = np.ones((len(first), len(second)), dtype=np.bool_)
+    better = np.zeros_like(no_worse)
+    for ours, theirs in zip(first.T, second.T, strict=True):  # for there are few objectives
+        no_worse &= ours[:, np.newaxis] <= theirs
+        better |= ours[:, np.newaxis] < theirs
     return no_worse & better
 
 

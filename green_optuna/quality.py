@@ -127,7 +127,8 @@ class QualityBounds:
         Raises:
             QualityError: As `returned` raises it; what rounding puts outside is clipped.
         """
-        return min(max(self._scaled(self.returned(quality)), 0.0), 1.0)
+        # The sum takes the sign off a zero.
+        return min(max(self._scaled(self.returned(quality)), 0.0), 1.0) + 0.0
 
     def loss_interval(self, quality: Interval) -> Interval:
         """Return the interval of the loss that an interval of the quality makes.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import pickle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
@@ -53,6 +53,14 @@ def made(rows: Sequence[Sequence[float]]) -> optuna.Study:
     """Make a study of trials with these losses; it has neither a grid nor bounds."""
     study = go.create_study("made")
     study.add_trials([create_trial(values=list(row)) for row in rows])
+    return study
+
+
+def made_of(quality: float, n_params: int, *, n_trials: int = 1) -> optuna.Study:
+    """Run a study of trials that all come to the same, measured."""
+    objective = go.green_objective(grid=GRID, meter=go.ReplayMeter(cpu_w=50.0), trackers=[])
+    study = go.create_study()
+    study.optimize(objective(lambda _: (quality, n_params)), n_trials=n_trials)
     return study
 
 
@@ -296,10 +304,6 @@ REFUSED: dict[str, tuple[Callable[[], object] | str, str]] = {
     "NaN": ("name,energy_kwh\nSING,NaN\n", r"energy_kwh is 'NaN', which is not finite: leave it"),
     "infinite": ("name,n_params\nSING,1e999\n", r"n_params is '1e999', which is not finite"),
     "a loss of 3": ("name,quality_loss\nSING,3\n", r"quality_loss is '3': give a loss from 0 to 1"),
-    "quality twice": (
-        "name,quality,quality_loss\nSING,0.7,0.3\n",
-        r"'SING' has a quality \('0\.7'\) and a quality_loss \('0\.3'\): give one",
-    ),
     "the same name": ("name,n_params\nSING,1\nSING ,2\n", r"line 3: the name 'SING' is there twi"),
     "no name": ("name,n_params\nA,1\n ,2\n", r"line 3: name is empty"),
     "no value": ("name,n_params\nSING,\n", r"line 2: 'SING' has no value: give one at least of"),
@@ -440,7 +444,7 @@ def test_the_figure_shows_each_reference_once() -> None:
 
 
 def test_an_axis_makes_room_for_references() -> None:
-    """Far from the trials, one makes the axis logarithmic; one at 0 keeps it from being so."""
+    """Far from the trials, one makes the axis logarithmic; one at 0 does not keep it from that."""
     study = made([(0.5, 1.0, 10.0), (0.4, 2.0, 10.0)])
 
     def axis(*costs: float) -> object:
@@ -451,7 +455,7 @@ def test_an_axis_makes_room_for_references() -> None:
     assert axis(3.0) is None
     assert axis(30.0) == "log"
     assert axis(0.01) == "log"
-    assert axis(30.0, 0.0) is None
+    assert axis(30.0, 0.0) == "log"
 
 
 def test_a_hostile_name_is_shown_as_it_is(tmp_path: Path) -> None:
@@ -475,11 +479,77 @@ def test_a_hostile_name_is_shown_as_it_is(tmp_path: Path) -> None:
     assert "onerror=alert(1)" in page
 
 
-def test_one_objective_has_no_place_for_references_and_says_so() -> None:
+def test_over_one_objective_a_reference_is_a_level() -> None:
     """Trials stand in the order of their numbers, which a reference has not."""
     study = made([(0.5, 1.0, 10.0)])
-    rows = [{"name": "a", "quality_loss": 0.3}]
+    rows = [{"name": "a <b>", "quality_loss": 0.3}, {"name": "c", "n_params": 3}]
     front = go.pareto_front(study, "quality_loss", references=rows)
     assert front.references[0].status == "on the joint front; dominates trial 0"
-    (note,) = front.plot().layout.annotations
-    assert note.text == "Not drawn: a (published; no trial)"
+    figure = front.plot()
+    (level,), (note,) = figure.layout.shapes, figure.layout.annotations
+    assert (level.y0, level.y1) == (0.3, 0.3)
+    assert note.text == "a &lt;b&gt; (published)"
+
+
+def test_a_reference_at_0_leaves_a_logarithmic_axis_as_it_is() -> None:
+    """It has no place there, and is named below the figure with the reason."""
+    study = made([(0.5, 1.0, 10.0), (0.4, 100.0, 10.0)])
+    rows = [{"name": "free", "quality_loss": 0.9, "co2e_kg": 0, "n_params": 1}]
+    figure = go.pareto_front(study, references=rows).plot()
+    assert figure.layout.xaxis.type == "log"
+    (note,) = figure.layout.annotations
+    assert note.text == "Not drawn: free (published; co2e_kg 0)"
+
+
+def test_what_equals_a_trial_ties_with_it_however_it_is_given() -> None:
+    """As a quality or as its loss, which differ by a rounding, neither dominates."""
+    study = made_of(0.97, 650)
+    by_quality, by_loss = {"quality": 0.97}, {"quality_loss": 0.03}
+    for quality in (by_quality, by_loss, by_quality | by_loss):
+        rows = [{"name": "same", "n_params": 650, **quality}]
+        front = go.pareto_front(study, ("quality_loss", "n_params"), references=rows)
+        assert front.references[0].status == "on the joint front"
+
+
+def test_a_quality_and_a_loss_that_differ_are_refused() -> None:
+    """Both may be there, as in the table of a front, where they agree."""
+    study = made_of(0.97, 650)
+    with pytest.raises(go.OptionError, match=r"quality 0\.9, whose loss is 0\.09.*: give one"):
+        go.pareto_front(study, references=[{"name": "a", "quality": 0.9, "quality_loss": 0.5}])
+
+
+def test_the_front_of_an_earlier_study_serves_as_references(tmp_path: Path) -> None:
+    """Its table needs a name for each trial, and nothing else."""
+    study = made_of(0.97, 650, n_trials=2)
+    earlier = go.pareto_front(study)
+    frame = earlier.to_dataframe()
+    frame.insert(0, "name", [f"earlier {number}" for number in frame["trial"]])
+    frame["co2e_kg_low"] = 0.0
+    front = go.pareto_front(study, references=frame)
+    assert [one.name for one in front.references] == frame["name"].tolist()
+    path = tmp_path / "earlier.csv"
+    path.write_text("\n \n" + frame.to_csv(index=False), encoding="utf-8")
+    assert len(go.pareto_front(study, references=path).references) == len(frame)
+
+
+@pytest.mark.parametrize("values", [{5: 1.0}, [("quality", 0.5)], None])
+def test_a_point_of_no_quantities_is_refused(values: Any) -> None:  # noqa: ANN401
+    """With what was given, and what there is."""
+    with pytest.raises(go.OptionError, match=r"is no quantity|give a dict"):
+        go.ReferencePoint(name="a", values=values)
+
+
+def test_a_study_of_other_objectives_is_not_told_to_give_a_loss() -> None:
+    """The status says what is missing; a quality's loss would not help."""
+    study = optuna.create_study(directions=["minimize"] * 2)
+    study.set_metric_names(["rmse", "latency"])
+    study.add_trial(optuna.trial.create_trial(values=[1.0, 2.0]))
+    front = go.pareto_front(study, references=[{"name": "a", "quality": 0.5}])
+    assert front.references[0].status == "not comparable: no rmse, latency"
+    assert front.references[0].notes == ()
+
+
+def test_a_list_gets_no_advice_about_files() -> None:
+    """That is for CSV files alone."""
+    with pytest.raises(go.OptionError, match=r"no column 'name', but 'quality': add it\.$"):
+        go.read_references([{"quality": 0.5}])

@@ -57,7 +57,7 @@ class Call:
                 of the first tensor or array among the inputs.
 
         Raises:
-            ModelError: The model cannot be called.
+            ModelError: The model cannot be called, or the inputs not be copied to its device.
             OptionError: The batch size is no whole number of 1 or more, or cannot be told.
         """
         if not callable(model) or isinstance(model, type):
@@ -70,8 +70,14 @@ class Call:
         size = _batch_size((*args, *kwargs.values()), batch_size)
         device = None if module is None else _device_of(module)
         if device is not None:
-            args = tuple(_on(device, value) for value in args)
-            kwargs = {name: _on(device, value) for name, value in kwargs.items()}
+            try:
+                args = tuple(_on(device, value) for value in args)
+                kwargs = {name: _on(device, value) for name, value in kwargs.items()}
+            except (NotImplementedError, RuntimeError) as error:
+                raise ModelError(
+                    f"The inputs cannot be copied to {device}, where the model {_named(model)} is: "
+                    f"{shown_error(error)}"
+                ) from error
         return cls(model, module, args, kwargs, size)
 
     @property
@@ -104,11 +110,18 @@ class Call:
                 self()
             given = self()
         except Exception as error:
-            said = " ".join(str(error).split())[:_MAX_SAID]
             raise ModelError(
                 f"The model {self.name} cannot run on the inputs given "
-                f"({self._shown_inputs()}): {type(error).__name__}: {said}"
+                f"({self._shown_inputs()}): {shown_error(error)}"
             ) from error
+        self.check_done(given)
+
+    def check_done(self, given: object) -> None:
+        """See that a call has done its work, by what it gave.
+
+        Raises:
+            ModelError: It only begins it.
+        """
         if isinstance(given, Iterator | AsyncIterator | Awaitable):
             if isinstance(given, Coroutine):
                 given.close()  # else it would warn that nobody awaits it
@@ -137,7 +150,8 @@ class Call:
     def evaluating(self) -> Iterator[None]:
         """Put the module as it is for inference: evaluation mode, no gradients; then back.
 
-        Back are also its buffers, which a call may change. Random numbers that it draws move
+        Back are also its buffers, which a call may change; what a call makes anew and keeps (a
+        cache, a buffer) stays. Random numbers that it draws move
         torch's generators on: they are those of all threads, and to put them back would give
         another one, which trains meanwhile, the same numbers twice. A function is not known to
         have a module: what it calls stays in its own mode. Modes are the module's own, so that
@@ -159,6 +173,11 @@ class Call:
         named = [(None, value) for value in self.args] + list(self.kwargs.items())
         shown = (f"{name}=" * (name is not None) + _shape_of(value) for name, value in named)
         return ", ".join(shown) or "none"
+
+
+def shown_error(error: BaseException) -> str:
+    """Name an error and the beginning of what it says, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:_MAX_SAID]}"
 
 
 def as_module(model: object) -> Module | None:
@@ -197,6 +216,12 @@ def _in_evaluation(module: Module) -> Iterator[None]:
                 module.eval()
         yield
     finally:
+        # By train() where a mode has changed, outer modules first: some do more than to note it,
+        # such as layers that merge their adapters' weights for evaluation.
+        for one, training in modes:
+            if one.training != training:
+                with contextlib.suppress(NotImplementedError):
+                    one.train(training)
         for one, training in modes:
             one.training = training
 
@@ -223,7 +248,8 @@ def _buffers_kept(module: Module) -> Iterator[None]:
                 if getattr(owner, name, None) is not buffer:
                     setattr(owner, name, buffer)
                 # Written only if need be: a backward pass may be waiting for it unwritten.
-                if not torch.equal(buffer, before):
+                same = (buffer == before) | ((buffer != buffer) & (before != before))  # noqa: PLR0124 - NaN
+                if not bool(same.all()):
                     buffer.copy_(before)
 
 
@@ -250,16 +276,27 @@ def _batch_size(values: tuple[object, ...], given: object) -> int:
         if not count:
             raise OptionError(f"batch_size is {given!r}: give a whole number of 1 or more.")
         return count
-    for value in values:
-        if _is_packed(value):
-            return int(value.batch_sizes[0])
-        shape = getattr(value, "shape", None)
-        if shape is not None and len(shape) > 0 and int(shape[0]) > 0:
-            return int(shape[0])
+    first = next((size for value in values for size in _first_dimensions(value)), None)
+    if first:
+        return first
+    why = "no input has a first dimension" if first is None else "the first input has no sample"
     raise OptionError(
-        "batch_size cannot be told: no input has a first dimension. Give batch_size=, the number "
-        "of samples that one call takes."
+        f"batch_size cannot be told: {why}. Give batch_size=, the number of samples that one call "
+        "takes, or inputs that have some."
     )
+
+
+def _first_dimensions(value: object) -> Iterator[int]:
+    """Give how many samples the tensors and arrays in an input hold, in their order."""
+    shape = getattr(value, "shape", None)
+    if _is_packed(value):
+        yield int(value.batch_sizes[0])
+    elif shape is not None and len(shape) > 0:
+        yield int(shape[0])
+    elif type(value) in (list, tuple, dict):
+        inside: Any = value
+        for one in inside.values() if type(value) is dict else inside:
+            yield from _first_dimensions(one)
 
 
 def _device_of(module: Module) -> torch.device | None:

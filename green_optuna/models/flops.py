@@ -49,8 +49,9 @@ class FlopCount:
         """Return the operations of one sample, where that is a figure to compare models by.
 
         Raises:
-            ModelError: Operators ran that may compute much and were not counted, or nothing was
-                counted though the model computes: it would look cheaper than it is.
+            ModelError: Operators ran that may compute much and were not counted, nothing was
+                counted at all, or more elements were worked on one by one than operations were
+                counted: the model would look cheaper than it is.
         """
         if self.uncounted:
             names = ", ".join(f"{name} ({times}x)" for name, times in self.uncounted.items())
@@ -60,12 +61,13 @@ class FlopCount:
                 "formula. Give one with torch.utils.flop_counter.register_flop_formula, or use "
                 "per_sample as the lower bound that it is."
             )
-        if self.total == 0 and self.elementwise:
-            names = ", ".join(self.elementwise)
+        elements = sum(self.elementwise.values())
+        if self.total == 0 or elements > self.total:
+            names = ", ".join(self.elementwise) or "nothing else was seen"
             raise ModelError(
-                f"No floating-point operation of the model was counted, though it computes: "
-                f"{names} work element by element, which is not counted. Compare such models "
-                "by their energy."
+                f"Of the model's floating-point operations {self.total} were counted, all products "
+                f"of matrices, beside {elements} elements that are worked on one by one ({names}) "
+                "and what it may compute outside torch. Compare such models by their energy."
             )
         return self.per_sample
 
@@ -85,9 +87,11 @@ def count_flops(model: object, inputs: object, *, batch_size: int | None = None)
     The model runs once, in evaluation mode and without gradients; it and its buffers are then as
     before. What is counted are products of matrices, in linear, convolutional and recurrent
     layers and in attention: all of a matrix, also where a mask or padding makes a part of it
-    idle, and complex numbers like real ones; biases are not counted.
-    Torch's transformers are counted without their fused fast path, and compiled modules as they
-    would run uncompiled. The same counts come out on each device, ``meta`` among them.
+    idle; biases are not counted. Of complex numbers, a product counts as one of real ones, and a
+    convolution as the three that torch makes of it. Products of sparse matrices are not counted,
+    and named. Torch's transformers are counted without their fused fast path, and compiled
+    modules as they would run uncompiled. The same counts come out on each device, ``meta`` among
+    them.
 
     A formula of one's own for an operator, given to
     ``torch.utils.flop_counter.register_flop_formula``, is used. What a model does in threads that

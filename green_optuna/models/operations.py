@@ -33,7 +33,8 @@ def _words(text: str) -> frozenset[str]:
 _MOVES = _words(
     """
     _assert_async _assert_scalar _assert_tensor_metadata _chunk_cat _coalesced _copy_from
-    _efficientzerotensor _functional_assert_async _functional_assert_scalar _index_put_impl
+    _efficientzerotensor _functional_assert_async _functional_assert_scalar
+    _has_same_storage_numel _index_put_impl
     _jagged_to_padded_dense_forward _lazy_clone _linalg_check_errors _local_scalar_dense
     _make_dep_token _mkldnn_reshape _mkldnn_transpose _nested_from_padded
     _nested_from_padded_tensor _nested_get_jagged_dummy _nested_get_lengths
@@ -136,10 +137,26 @@ def flops_by(
 
     Torch's registry goes first: a user may have added to it.
     """
+    if not _is_dense((args, kwargs)):
+        return None  # the formulas are those of full matrices
+    name = str(packet)
+    if packet not in flop_registry and name not in _FORMULAS and name.endswith("_"):
+        # What works in place does what its twin does.
+        name = name.removesuffix("_")
+        packet = getattr(torch.ops.aten, name.partition(".")[2], packet)
     if packet in flop_registry:
         return int(flop_registry[packet](*args, **kwargs, out_val=result))
-    formula = _FORMULAS.get(str(packet))
+    formula = _FORMULAS.get(name)
     return None if formula is None else formula(*(_shapes(one) for one in args))
+
+
+def _is_dense(value: object) -> bool:
+    """Tell whether all tensors in a value have an element wherever there can be one."""
+    if isinstance(value, torch.Tensor):
+        return value.layout is torch.strided
+    if isinstance(value, Mapping):
+        return all(map(_is_dense, value.values()))
+    return not isinstance(value, list | tuple) or all(map(_is_dense, value))
 
 
 def _shapes(value: object) -> object:

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from green_optuna.errors import ModelError
 from green_optuna.locks import ProcessLock
-from green_optuna.models.calls import Call
+from green_optuna.models.calls import Call, shown_error
 from green_optuna.models.operations import Operator
 
 Arguments = tuple[object, ...]
@@ -101,7 +101,7 @@ def watch(call: Call, listener: Listener) -> None:
         ModelError: The model cannot run on its inputs, cannot run where it is watched, or runs
             no operation of torch in this thread.
     """
-    _refuse_threads(call)
+    _refuse_unseen(call)
     seen = False
 
     def listen(
@@ -116,14 +116,14 @@ def watch(call: Call, listener: Listener) -> None:
 
     try:
         with _uncompiled(), _Listening(listen), _NoFastPath():
-            call()
+            call.check_done(call())
     except ModelError:
         raise
     except Exception as error:
         call.attempt()  # says so, where the model itself is what fails
         raise ModelError(
             f"The model {call.name} runs, but not where its operations are watched: "
-            f"{type(error).__name__}: {error}"
+            f"{shown_error(error)}"
         ) from error
     if not seen:
         raise ModelError(
@@ -132,7 +132,14 @@ def watch(call: Call, listener: Listener) -> None:
         )
 
 
-def _refuse_threads(call: Call) -> None:
+def _refuse_unseen(call: Call) -> None:
+    """Refuse modules whose work is not to be seen from here."""
+    graph = getattr(call.module, "inlined_graph", None)
+    if graph is not None and "mkldnn" in str(graph):
+        raise ModelError(
+            f"The model {call.name} has been optimised for inference by TorchScript, whose "
+            "convolutions run where they cannot be watched: pass the module that it was made of."
+        )
     for module in () if call.module is None else call.module.modules():
         if isinstance(module, torch.nn.DataParallel) and len(module.device_ids) > 1:
             raise ModelError(

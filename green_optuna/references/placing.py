@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
@@ -164,20 +165,29 @@ def _on_terms(
     values, notes = dict(point.values), []
     if "quality" in values and quality_bounds is not None:
         try:
-            values["quality_loss"] = quality_bounds.loss(values["quality"])
+            loss = quality_bounds.loss(values["quality"])
         except QualityError:
             raise OptionError(
                 f"The reference {point.name!r} has the quality {values['quality']!r}, outside the "
                 f"study's bounds, worst {quality_bounds.worst!r} and best {quality_bounds.best!r}: "
                 "give it on the study's scale, or as quality_loss."
             ) from None
-    elif "quality" in values:
+        given = values.setdefault("quality_loss", loss)
+        if not math.isclose(given, loss, rel_tol=1e-6, abs_tol=1e-9):
+            raise OptionError(
+                f"The reference {point.name!r} has the quality {values['quality']!r}, whose loss "
+                f"is {loss!r} on the study's terms, and the quality_loss {given!r}: give one."
+            )
+        values["quality_loss"] = loss
+    elif "quality" in values and "quality_loss" not in values and "quality_loss" in objectives:
         notes.append(
             "Its quality is not compared, for the study does not say how a quality becomes a loss: "
             "give quality_loss."
         )
     elif "quality_loss" in values and quality_bounds is not None:
         values["quality"] = quality_bounds.quality(values["quality_loss"])
+        # By the same way as a trial's: what is equal must not differ by a rounding.
+        values["quality_loss"] = quality_bounds.loss(values["quality"])
     if "co2e_kg" in objectives:
         notes += _reprice(values, grid)
     whole = {name: int(values[name]) for name in _COUNTS & values.keys() if values[name] % 1 == 0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from numbers import Real
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from green_optuna.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 QUANTITIES: Final = (
     "quality",
@@ -45,11 +46,12 @@ class ReferencePoint:
         source: Where it is from, such as a DOI; empty where nobody says.
         values: What is given of it, by the names in `QUANTITIES`, in the units that they carry.
             `quality` is on the scale of the study's `quality_bounds`, `quality_loss` is scaled
-            already (0 the best, 1 the worst). A text that is a number counts as one.
+            already (0 the best, 1 the worst); both may be there, if they agree on a study's
+            terms. A text that is a number counts as one.
 
     Raises:
-        OptionError: There is no name or no value, a value is impossible, the quality is given
-            twice, a text cannot be shown in one line, or the basis is unknown.
+        OptionError: There is no name or no value, a value is impossible, a text cannot be shown
+            in one line, or the basis is unknown.
     """
 
     name: str
@@ -64,13 +66,11 @@ class ReferencePoint:
             raise OptionError("name is empty: give each reference a name of its own.")
         if self.basis not in BASES:
             raise OptionError(f"basis is {self.basis!r}: give one of {', '.join(BASES)}.")
+        given: object = self.values
+        if not isinstance(given, Mapping):
+            raise OptionError(f"{name!r} has values={given!r}: give a dict, by quantity.")
         if not self.values:
             raise OptionError(f"{name!r} has no value: give one at least of {listed(QUANTITIES)}.")
-        if {"quality", "quality_loss"} <= self.values.keys():
-            raise OptionError(
-                f"{name!r} has a quality ({self.values['quality']!r}) and a quality_loss "
-                f"({self.values['quality_loss']!r}): give one of them."
-            )
         values = {quantity: _number(quantity, given) for quantity, given in self.values.items()}
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "source", _label("source", self.source))
@@ -108,7 +108,7 @@ def _label(what: str, text: object) -> str:
 def _number(quantity: str, given: object) -> float:
     """Give a quantity as a finite float."""
     if quantity not in QUANTITIES:
-        near = meant(quantity, QUANTITIES)
+        near = meant(str(quantity), QUANTITIES)
         hint = f"did you mean {near!r}? T" if near else "t"
         raise OptionError(f"{quantity!r} is no quantity: {hint}here are {listed(QUANTITIES)}.")
     number = _as_float(given)
@@ -127,7 +127,7 @@ def _number(quantity: str, given: object) -> float:
         raise OptionError(
             f"quality_loss is {given!r}: give a loss from 0 to 1, or the quality itself as quality."
         )
-    return number
+    return number + 0.0  # the sum takes the sign off a zero
 
 
 def _as_float(given: object) -> float | None:

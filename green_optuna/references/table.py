@@ -93,8 +93,9 @@ def _csv_rows(path: Path) -> Iterator[_Row]:
         # A byte order mark, which spreadsheets write, is no part of the first column's name.
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
-            columns = [column.strip() for column in next(reader, [])]
-            _check_columns(columns, repr(str(path)))
+            header = next((row for row in reader if any(cell.strip() for cell in row)), [])
+            columns = [column.strip() for column in header]
+            _check_columns(columns, repr(str(path)), "Part the cells of a CSV file by commas.")
             any_row = False
             for cells in reader:
                 if not any(cell.strip() for cell in cells):
@@ -120,11 +121,12 @@ def _csv_rows(path: Path) -> Iterator[_Row]:
         raise OptionError(f"{str(path)!r} has columns and no rows: give a row for each result.")
 
 
-def _check_columns(columns: Sequence[str], where: str) -> None:
+def _check_columns(columns: Sequence[str], where: str, hint: str = "") -> None:
     """Hold that a table has what it must have, and no column that looks like a slip."""
     known = (*_LABELS, *QUANTITIES)
     for column in columns:
-        near = None if column in known else meant(column, known)
+        is_end = column.endswith(("_low", "_high"))  # of an interval, as a front's table has them
+        near = None if column in known or is_end else meant(column, known)
         if near is not None:
             raise OptionError(
                 f"{where}: the column {column!r} is unknown; did you mean {near!r}? Rename it, or "
@@ -134,8 +136,8 @@ def _check_columns(columns: Sequence[str], where: str) -> None:
             raise OptionError(f"{where}: the column {column!r} is there twice; leave one out.")
     shown = listed(map(repr, columns)) or "none"
     if "name" not in columns:
-        hint = "" if len(columns) > 1 else " Part the cells of a CSV file by commas."
-        raise OptionError(f"{where} has no column 'name', but {shown}: add it.{hint}")
+        more = f" {hint}" if hint and len(columns) == 1 else ""
+        raise OptionError(f"{where} has no column 'name', but {shown}: add it.{more}")
     if not set(columns) & set(QUANTITIES):
         raise OptionError(
             f"{where} has no column that could be compared, but {shown}: add one at least of "

@@ -68,6 +68,8 @@ def _references_note(front: ParetoFront, *, limit: int) -> str:
     note = "\n**References**, published or estimated elsewhere; no trials:\n\n| name | basis | "
     note += " | ".join(map(quantity_heading, names)) + " | status |\n"
     note += "|---|---|" + "---:|" * len(names) + "---|\n"
+    if len(note) + len(f"\n{len(front.references)} more are in `{FRONT_FILE}`.\n") > limit:
+        return ""
     for row, one in enumerate(front.references):
         shown = ["" if v is None else show_quantity(k, v) for k, v in one.losses.items()]
         name, status = (in_markdown(shorten(text, MAX_NAME)) for text in (one.name, one.status))

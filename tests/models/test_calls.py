@@ -213,3 +213,62 @@ def test_a_model_that_cannot_run_is_named_with_its_inputs() -> None:
     call = Call.of(nn.Linear(6, 5), {"input": torch.zeros(4, 7)})
     with pytest.raises(ModelError, match=r"Linear cannot run .*input=Tensor of shape \(4, 7\)"):
         call.attempt()
+
+
+class Merging(nn.Linear):
+    """A layer that merges its adapter into its weight for evaluation, as LoRA's do."""
+
+    merged = False
+
+    def train(self, mode: bool = True) -> Merging:
+        """Merge before evaluation, and take apart before training."""
+        super().train(mode)
+        if mode is self.merged:
+            with torch.no_grad():
+                self.weight += -1.0 if mode else 1.0
+            self.merged = not mode
+        return self
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_what_a_layer_does_for_evaluation_is_undone(training: bool) -> None:
+    """Modes are restored as they are set, so that each layer does what it does on the way back."""
+    inner, outer = Merging(3, 3), nn.Sequential(Merging(3, 3))
+    model = nn.Sequential(inner, outer).train(training)
+    inner.eval()  # one part is in evaluation mode, and is to stay so
+    weights = [parameter.clone() for parameter in model.parameters()]
+    count_flops(model, torch.zeros(1, 3))
+    assert all(map(torch.allclose, model.parameters(), weights))
+    assert (model.training, inner.training, outer[0].training) == (training, False, training)
+    assert inner.merged
+
+
+def test_inputs_without_memory_for_a_model_with_some_are_refused() -> None:
+    """There is nothing in them to compute with; the message names where the model is."""
+    with pytest.raises(ModelError, match="cannot be copied to cpu"):
+        count_flops(nn.Linear(4, 5), torch.zeros(3, 4, device="meta"))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [(torch.zeros(0, 4), "the first input has no sample"), ((3, "x"), "no input has a first")],
+)
+def test_a_batch_size_that_cannot_be_told_says_why(inputs: object, said: str) -> None:
+    """Of no samples, or of no tensor."""
+    with pytest.raises(OptionError, match=said):
+        Call.of(nn.Linear(4, 5), inputs)
+
+
+def test_the_batch_size_is_told_of_tensors_inside_lists_and_dicts() -> None:
+    """Wherever the first one is."""
+    for inputs in ([torch.zeros(5, 4)], {"x": {"y": [torch.zeros(5, 4)]}}, (3, (torch.zeros(5),))):
+        assert Call.of(lambda *_, **__: None, inputs).batch_size == 5
+
+
+def test_a_buffer_that_holds_nan_is_not_written_again() -> None:
+    """Though NaN equals nothing, it is what it was."""
+    model = nn.Linear(2, 2)
+    model.register_buffer("missing", torch.full((2,), float("nan")))
+    version = model.missing._version
+    count_flops(model, torch.zeros(1, 2))
+    assert model.missing._version == version
