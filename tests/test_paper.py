@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import green_optuna as go
 from green_optuna.cli import main
 from green_optuna.errors import OptionError
 from green_optuna.paper import Reproduction, reproduce
@@ -121,6 +122,22 @@ def test_what_was_not_checked_is_said(paper: Reproduction) -> None:
     said = " ".join(paper.notes)
     assert "Not checked against the models' own papers" in said
     assert "variant" in said
+
+
+def test_the_models_are_points_to_compare_a_study_with(paper: Reproduction) -> None:
+    """Estimated, with what is known of each; the study's own intensity turns energy into CO2e."""
+    study = go.create_study()
+    grid = go.Grid(carbon_intensity_g_per_kwh=56.0, source="test")
+    objective = go.green_objective(grid=grid, meter=go.ReplayMeter(cpu_w=50.0), trackers=[])
+    study.optimize(objective(lambda _: (0.5, 70_000_000)), n_trials=1)
+    placed = {
+        one.name: one for one in go.pareto_front(study, references=paper.references).references
+    }
+    assert list(placed) == list(TABLE_1)
+    assert {one.basis for one in placed.values()} == {"estimated"}
+    assert placed["SING"].status == "on the joint front"
+    assert placed["FloWaveNet"].values["co2e_kg"] == pytest.approx(81.6 * 0.056)
+    assert placed["GANSynth"].status == "not comparable: no quality_loss"
 
 
 def test_the_inputs_have_the_rows_of_the_paper() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from green_optuna.carbon import Grid, named_pue
 from green_optuna.estimate import Estimate, estimate
 from green_optuna.paper import published
 from green_optuna.pareto import non_dominated
+from green_optuna.references import ReferencePoint
 from green_optuna.scores import relative_score
 from green_optuna.units import quantity_heading
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from green_optuna.paper.published import Listening, Training
     from green_optuna.scores import RelativeScore
+
+
+SOURCE: Final = "https://hal.science/hal-03296897"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +189,18 @@ class Reproduction:
     pue: float
     notes: tuple[str, ...]
 
+    @property
+    def references(self) -> tuple[ReferencePoint, ...]:
+        """The five models as points to compare a study's front with, as far as they are known."""
+        scores = {row.inputs.model: row for row in self.listenings}
+        sizes = {row.inputs.model: row.inputs.n_params for row in self.listenings}
+        sizes |= dict(published.WITHOUT_MOS)
+        return tuple(_reference(row, scores.get(row.inputs.model), sizes) for row in self.trainings)
+
     def to_dict(self) -> dict[str, Any]:
         """Give all of it as plain data, ready for JSON."""
         return {
-            "source": "https://hal.science/hal-03296897",
+            "source": SOURCE,
             "grid": self.grid.to_dict(),
             "pue": self.pue,
             "table_1": [row.to_dict() for row in self.trainings],
@@ -234,6 +246,20 @@ _UNCHECKED = (
 def _training(row: Training, grid: Grid, with_pue: Grid) -> TrainingRow:
     made = estimate(row.device, count=row.count, hours=row.hours, grid=grid)
     return TrainingRow(row, made, with_pue.co2e_kg(made.energy_kwh))
+
+
+def _reference(
+    training: TrainingRow, listening: ListeningRow | None, sizes: Mapping[str, int]
+) -> ReferencePoint:
+    model = training.inputs.model
+    values: dict[str, float] = {
+        "energy_kwh": training.estimate.energy_kwh,
+        "co2e_kg": training.estimate.co2e_kg,
+        "n_params": sizes[model],
+    }
+    if listening is not None:
+        values["quality_loss"] = listening.loss.computed
+    return ReferencePoint(name=model, basis="estimated", source=SOURCE, values=values)
 
 
 def _fronts(
