@@ -8,7 +8,7 @@
     │   └── MissingPackageError (ImportError) an optional package that an option needs
     ├── ObjectiveError (ValueError)          what the objective returned or reported
     │   ├── QualityError                     a quality that is no number, or outside its bounds
-    │   └── ModelError (TypeError)           a model whose parameters cannot be counted
+    │   └── ModelError (TypeError)           a model that cannot be counted, or run on its inputs
     ├── StudyError (ValueError)              a study that cannot be used as it is
     │   ├── DirectionsError                  its directions do not fit the objectives
     │   ├── TermsError                       it was made on other terms (objectives, grid)
@@ -48,7 +48,7 @@ class QualityError(ObjectiveError):
 
 
 class ModelError(ObjectiveError, TypeError):
-    """The number of parameters of a model cannot be told."""
+    """What was to be counted of a model cannot be told, or the model cannot run on its inputs."""
 
 
 class StudyError(GreenOptunaError, ValueError):

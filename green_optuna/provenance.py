@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from green_optuna.inference import call_in_words
 from green_optuna.record import INFERENCE
 from green_optuna.terms import ATTRIBUTE
 
@@ -129,7 +130,7 @@ def _called(inference: Mapping[str, Any] | None) -> str:
     if inference is None:
         return ""
     device = re.sub(r"^(\w+):\d+", r"\1", inference["device"])
-    return f"{inference['batch_size']} in a call on {device}"
+    return call_in_words(inference["batch_size"], device)
 
 
 def _names(sources: Mapping[str, Sequence[Any]]) -> tuple[tuple[str, str], ...]:

@@ -17,7 +17,8 @@ import pytest
 import green_optuna as go
 from green_optuna.carbon import Grid
 from green_optuna.cli import main
-from green_optuna.cli.measure import describe, make_grid
+from green_optuna.cli.grid import make_grid
+from green_optuna.cli.measure import describe
 from green_optuna.energy import ComponentEnergy, Measurement, Source
 from green_optuna.units import kwh_from_joules
 

@@ -348,7 +348,7 @@ def test_a_cost_says_what_a_sample_takes() -> None:
     machine = Machine()
     cost = machine.measured(machine.model_of(0.25), batch_size=100, runs=2, run_s=0.5)
     assert str(cost) == (
-        f"A sample on {cost.device}, 100 in a call: 34.7 uWh (95% interval 34.7 uWh to 34.7 uWh), "
+        f"A sample, 100 in a call on {cost.device}: 34.7 uWh (95% interval 34.7 uWh to 34.7 uWh), "
         "CO2e 10.4 ug, 2.50 ms. Energy is measured."
     )
 

@@ -28,8 +28,10 @@ import green_optuna as go
 from green_optuna.cli.render import Format, front_table, selection_table, selection_text
 from green_optuna.record import inference_of, measurement_of
 from green_optuna.terms import ATTRIBUTE
+from green_optuna.tracking.mlflow.schema import tags as mlflow_tags
 from green_optuna.tracking.series import result_points
 from green_optuna.tracking.spool.record import record_from_dict, record_to_dict
+from green_optuna.tracking.wandb.schema import config as wandb_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -257,6 +259,11 @@ def test_it_is_a_column_everywhere() -> None:
     assert plain["inference"] == cost_of(study.trials[0]).to_dict()
     points = {point.key: point.value for point in result_points(memory.finished[0])}
     assert {name: points[f"cost/{name}"] for name in names} == values
+    called = cost_of(study.trials[0]).called
+    assert called.startswith("4 in a call on cpu")
+    assert mlflow_tags(memory.finished[0])["green_optuna.inference"] == called
+    kept: Any = wandb_config(memory.finished[0])["green_optuna"]
+    assert kept["inference"] == called
     header, row = selection_text(chosen, Format.csv).splitlines()
     written = dict(zip(header.split(","), row.split(","), strict=False))
     assert {name: float(written[name]) for name in names} == values

@@ -11,7 +11,6 @@ import typer
 
 from green_optuna.carbon import Grid
 from green_optuna.cli import render
-from green_optuna.cli.measure import make_grid
 from green_optuna.cli.render import Format
 from green_optuna.cli.spelling import estimate_flags
 from green_optuna.devices import known_devices
@@ -113,31 +112,6 @@ def show_devices(containing: str | None, *, output: Format) -> None:
             f"Also {len(processors)} processors ({processors[0].source}): give some words of the "
             f'name after --list, such as "EPYC 77".'
         )
-
-
-def choose_grid(
-    *, name: str | None, country: str | None, region: str | None, intensity: float | None
-) -> Grid:
-    """Make the grid of the flags: one of those that have a name, a place, or a figure.
-
-    Args:
-        name: "world" or "world-2018".
-        country: An ISO 3166 code.
-        region: A state, province or bidding zone.
-        intensity: The carbon intensity in g/kWh.
-
-    Raises:
-        OptionError: A name and a place are both given.
-        GridError: Nobody says where the electricity comes from, or a value cannot be used.
-    """
-    if name is None:
-        return make_grid(country=country, region=region, intensity=intensity, pue=None)
-    given = {"--country": country, "--region": region, "--carbon-intensity": intensity}
-    for flag, value in given.items():
-        if value is not None:
-            raise OptionError(f"--grid-name={name!r} and {flag}={value!r}: give one of them.")
-    with estimate_flags():
-        return Grid.named(name)
 
 
 def _number_or_name(text: str) -> float | str:

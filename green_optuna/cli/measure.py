@@ -14,9 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from green_optuna.carbon import Grid
 from green_optuna.cli import render
-from green_optuna.cli.spelling import grid_flags
 from green_optuna.energy import MeterOptions, sampler_for
 from green_optuna.energy.board import MEASURED_BY_VARIABLE
 from green_optuna.energy.stored import measurement_to_dict
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
+    from green_optuna.carbon import Grid
     from green_optuna.energy import Measurement
     from green_optuna.tracking import Tracker
 
@@ -63,32 +62,6 @@ class ProgramFailedError(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(f"exit code {code}")
         self.code = code
-
-
-def make_grid(
-    *, country: str | None, region: str | None, intensity: float | None, pue: float | None
-) -> Grid:
-    """Make the grid of what was given on the command line, else of what the environment says.
-
-    Args:
-        country: An ISO 3166 code.
-        region: A state, province or bidding zone.
-        intensity: The carbon intensity in g/kWh.
-        pue: The building's overhead.
-
-    Raises:
-        GridError: Nobody says where the electricity comes from, or a value cannot be used.
-    """
-    with grid_flags():
-        if country is None and region is None and intensity is None:
-            grid = Grid.from_environment()
-            return grid if pue is None else Grid.from_dict({**grid.to_dict(), "pue": pue})
-        return Grid(
-            country=country,
-            region=region,
-            carbon_intensity_g_per_kwh=intensity,
-            pue=1.0 if pue is None else pue,
-        )
 
 
 def measure_program(

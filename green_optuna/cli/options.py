@@ -29,4 +29,16 @@ AllowMixedOption = Annotated[
         "--allow-mixed", help="Compare trials all the same that were not all measured alike."
     ),
 ]
+CountryOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CODE",
+        help="Where the electricity comes from, as an ISO 3166 code such as FRA; what "
+        "GREEN_OPTUNA_COUNTRY or GREEN_OPTUNA_CARBON_INTENSITY_G_PER_KWH says unless given.",
+    ),
+]
+RegionOption = Annotated[str | None, typer.Option(help="A state, province or bidding zone.")]
+CarbonIntensityOption = Annotated[
+    float | None, typer.Option(metavar="G_PER_KWH", help="Or its carbon intensity, in g/kWh.")
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="json and csv are for scripts.")]

@@ -144,9 +144,11 @@ def selection_table(selection: Selection) -> Table:
         energy = show_quantity("energy_kwh", selection.measurement.energy_per_run_kwh)
         table.add_row("energy", f"{energy} ({selection.measurement.basis})")
     inference = selection.inference
-    for name, value in ({} if inference is None else inference.values).items():
-        if name not in selection.objectives:
-            table.add_row(quantity_heading(name), show_quantity(name, value))
+    if inference is not None:
+        for name, value in inference.values.items():
+            if name not in selection.objectives:
+                table.add_row(quantity_heading(name), show_quantity(name, value))
+        table.add_row("inference", inference.called)
     for name, value in selection.params.items():
         table.add_row(name, _short(value))
     for tracker, run_id in selection.run_ids.items():

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from green_optuna.cli.options import FormatOption, StorageOption, StudyArgument
+from green_optuna.cli.options import (
+    CarbonIntensityOption,
+    CountryOption,
+    FormatOption,
+    RegionOption,
+    StorageOption,
+    StudyArgument,
+)
 from green_optuna.cli.render import Format
 from green_optuna.errors import OptionError
 
@@ -18,18 +25,9 @@ def measure(
         list[str],
         typer.Argument(metavar="COMMAND", help="The program and its arguments, after -- or not."),
     ],
-    country: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CODE",
-            help="Where the electricity comes from, such as FRA; what GREEN_OPTUNA_COUNTRY or "
-            "GREEN_OPTUNA_CARBON_INTENSITY_G_PER_KWH says unless given.",
-        ),
-    ] = None,
-    region: Annotated[str | None, typer.Option(help="A state, province or bidding zone.")] = None,
-    carbon_intensity: Annotated[
-        float | None, typer.Option(metavar="G_PER_KWH", help="Or its carbon intensity, in g/kWh.")
-    ] = None,
+    country: CountryOption = None,
+    region: RegionOption = None,
+    carbon_intensity: CarbonIntensityOption = None,
     pue: Annotated[
         float | None, typer.Option(help="The building's power usage effectiveness; 1 unless given.")
     ] = None,
@@ -50,7 +48,8 @@ def measure(
 
     Children that the program waits for count with it.
     """
-    from green_optuna.cli.measure import make_grid, measure_program
+    from green_optuna.cli.grid import make_grid
+    from green_optuna.cli.measure import measure_program
     from green_optuna.tracking import MLflowTracker
 
     if not mlflow and (tracking_uri or experiment):
@@ -83,18 +82,9 @@ def estimate(
         float | None,
         typer.Option(metavar="W", help="The power of one, for hardware that is not known."),
     ] = None,
-    country: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CODE",
-            help="Where the electricity comes from, such as FRA; what GREEN_OPTUNA_COUNTRY or "
-            "GREEN_OPTUNA_CARBON_INTENSITY_G_PER_KWH says unless given.",
-        ),
-    ] = None,
-    region: Annotated[str | None, typer.Option(help="A state, province or bidding zone.")] = None,
-    carbon_intensity: Annotated[
-        float | None, typer.Option(metavar="G_PER_KWH", help="Or its carbon intensity, in g/kWh.")
-    ] = None,
+    country: CountryOption = None,
+    region: RegionOption = None,
+    carbon_intensity: CarbonIntensityOption = None,
     grid_name: Annotated[
         str | None,
         typer.Option(
@@ -117,7 +107,8 @@ def estimate(
     output: FormatOption = Format.table,
 ) -> None:
     """Estimate what a run costs that cannot be measured: rated power x time."""
-    from green_optuna.cli.estimate import choose_grid, show_devices, show_estimate
+    from green_optuna.cli.estimate import show_devices, show_estimate
+    from green_optuna.cli.grid import choose_grid
 
     if listing:
         show_devices(" ".join(words) if words else None, output=output)
@@ -142,14 +133,7 @@ def estimate(
 
 def doctor(
     *,
-    country: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CODE",
-            help="Where the electricity comes from, as an ISO 3166 code such as FRA; what the "
-            "environment says unless given.",
-        ),
-    ] = None,
+    country: CountryOption = None,
     seconds: Annotated[
         float, typer.Option(help="How long to test the noise, in s; 0 leaves it out.")
     ] = 10.0,

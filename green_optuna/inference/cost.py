@@ -66,6 +66,11 @@ class InferenceCost:
         return self.measurement.grid.co2e_kg(self.energy_kwh.mean)
 
     @property
+    def called(self) -> str:
+        """How the model was called, in words: ``"32 in a call on cpu (AMD EPYC)"``."""
+        return call_in_words(self.batch_size, self.device)
+
+    @property
     def values(self) -> dict[str, float]:
         """What is known, by the names that objectives and columns bear.
 
@@ -126,7 +131,7 @@ class InferenceCost:
     def __str__(self) -> str:
         """Say it in a sentence, with scaled units."""
         parts = [*self._measured_parts(), *self._counted_parts()]
-        said = f"A sample on {self.device}, {self.batch_size} in a call: {', '.join(parts)}."
+        said = f"A sample, {self.called}: {', '.join(parts)}."
         return said if self.basis is None else f"{said} Energy is {self.basis}."
 
     def _measured_parts(self) -> list[str]:
@@ -150,3 +155,8 @@ class InferenceCost:
         if self.n_params is not None:
             parts.append(f"{format_count(self.n_params)} parameters")
         return parts
+
+
+def call_in_words(batch_size: int, device: str) -> str:
+    """Say how a model was called."""
+    return f"{batch_size} in a call on {device}"

@@ -10,17 +10,24 @@ import functools
 import sys
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
-from green_optuna.errors import ModelError, OptionError
-from green_optuna.scalars import as_count
+from green_optuna.errors import ModelError
+from green_optuna.models.evaluation import buffers_kept, in_evaluation
+from green_optuna.models.inputs import (
+    as_arguments,
+    batch_size_of,
+    device_of,
+    is_tensor,
+    shown_input,
+    to_device,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import torch
     from torch.nn import Module, Parameter
-    from torch.nn.utils.rnn import PackedSequence
 
 # Of what a library says when a model fails, so much is told; its traceback has the rest.
 _MAX_SAID = 300
@@ -66,13 +73,13 @@ class Call:
                 "torch.nn.Module, or a function such as model.predict."
             )
         module = module_behind(model)
-        args, kwargs = _arguments(inputs)
-        size = _batch_size((*args, *kwargs.values()), batch_size)
-        device = None if module is None else _device_of(module)
+        args, kwargs = as_arguments(inputs)
+        size = batch_size_of((*args, *kwargs.values()), batch_size)
+        device = None if module is None else device_of(module)
         if device is not None:
             try:
-                args = tuple(_on(device, value) for value in args)
-                kwargs = {name: _on(device, value) for name, value in kwargs.items()}
+                args = tuple(to_device(device, value) for value in args)
+                kwargs = {name: to_device(device, value) for name, value in kwargs.items()}
             except (NotImplementedError, RuntimeError) as error:
                 raise ModelError(
                     f"The inputs cannot be copied to {device}, where the model {_named(model)} is: "
@@ -83,10 +90,10 @@ class Call:
     @property
     def device(self) -> torch.device | None:
         """Where it runs: the module's device, or that of the first tensor among the inputs."""
-        if self.module is not None and (device := _device_of(self.module)) is not None:
+        if self.module is not None and (device := device_of(self.module)) is not None:
             return device
         return next(
-            (value.device for value in (*self.args, *self.kwargs.values()) if _is_tensor(value)),
+            (value.device for value in (*self.args, *self.kwargs.values()) if is_tensor(value)),
             None,
         )
 
@@ -165,13 +172,13 @@ class Call:
         # Not inference_mode: what a model keeps of a call could then not be trained with.
         with torch.no_grad(), contextlib.ExitStack() as undoing:
             if self.module is not None:
-                undoing.enter_context(_buffers_kept(self.module))
-                undoing.enter_context(_in_evaluation(self.module))
+                undoing.enter_context(buffers_kept(self.module))
+                undoing.enter_context(in_evaluation(self.module))
             yield
 
     def _shown_inputs(self) -> str:
         named = [(None, value) for value in self.args] + list(self.kwargs.items())
-        shown = (f"{name}=" * (name is not None) + _shape_of(value) for name, value in named)
+        shown = (f"{name}=" * (name is not None) + shown_input(value) for name, value in named)
         return ", ".join(shown) or "none"
 
 
@@ -206,53 +213,6 @@ def shaped_parameters(module: Module) -> Iterator[Parameter]:
         yield parameter
 
 
-@contextlib.contextmanager
-def _in_evaluation(module: Module) -> Iterator[None]:
-    # Frozen TorchScript has no mode any more, and exported programs refuse to change theirs.
-    modes = [(one, one.training) for one in module.modules() if hasattr(one, "training")]
-    try:
-        if hasattr(module, "training"):
-            with contextlib.suppress(NotImplementedError):
-                module.eval()
-        yield
-    finally:
-        # By train() where a mode has changed, outer modules first: some do more than to note it,
-        # such as layers that merge their adapters' weights for evaluation.
-        for one, training in modes:
-            if one.training != training:
-                with contextlib.suppress(NotImplementedError):
-                    one.train(training)
-        for one, training in modes:
-            one.training = training
-
-
-@contextlib.contextmanager
-def _buffers_kept(module: Module) -> Iterator[None]:
-    import torch
-    from torch.nn.parameter import is_lazy
-
-    # Of lazy buffers and those without memory there is nothing to keep; sparse ones, which
-    # cannot be compared, are hardly written in place.
-    kept = [
-        (owner, name, buffer, buffer.detach().clone())
-        for owner in module.modules()
-        for name, buffer in owner.named_buffers(recurse=False)
-        if not is_lazy(buffer) and buffer.layout is torch.strided and not buffer.is_meta
-    ]
-    try:
-        yield
-    finally:
-        # In inference mode, where those that a model made in it can be written too.
-        with torch.inference_mode():
-            for owner, name, buffer, before in kept:
-                if getattr(owner, name, None) is not buffer:
-                    setattr(owner, name, buffer)
-                # Written only if need be: a backward pass may be waiting for it unwritten.
-                same = (buffer == before) | ((buffer != buffer) & (before != before))  # noqa: PLR0124 - NaN
-                if not bool(same.all()):
-                    buffer.copy_(before)
-
-
 def module_behind(model: object) -> Module | None:
     """Return the torch module that a model is, or a method or ``functools.partial`` of one."""
     if isinstance(model, functools.partial):
@@ -261,78 +221,8 @@ def module_behind(model: object) -> Module | None:
     return as_module(getattr(model, "__self__", None)) if module is None else module
 
 
-def _arguments(inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if isinstance(inputs, tuple) and not hasattr(inputs, "_fields"):
-        return inputs, {}
-    # Of the mappings of other libraries, such as a tokenizer's output, too.
-    if isinstance(inputs, Mapping):
-        return (), {str(name): value for name, value in inputs.items()}
-    return (inputs,), {}
-
-
-def _batch_size(values: tuple[object, ...], given: object) -> int:
-    if given is not None:
-        count = as_count(given)
-        if not count:
-            raise OptionError(f"batch_size is {given!r}: give a whole number of 1 or more.")
-        return count
-    first = next((size for value in values for size in _first_dimensions(value)), None)
-    if first:
-        return first
-    why = "no input has a first dimension" if first is None else "the first input has no sample"
-    raise OptionError(
-        f"batch_size cannot be told: {why}. Give batch_size=, the number of samples that one call "
-        "takes, or inputs that have some."
-    )
-
-
-def _first_dimensions(value: object) -> Iterator[int]:
-    """Give how many samples the tensors and arrays in an input hold, in their order."""
-    shape = getattr(value, "shape", None)
-    if _is_packed(value):
-        yield int(value.batch_sizes[0])
-    elif shape is not None and len(shape) > 0:
-        yield int(shape[0])
-    elif type(value) in (list, tuple, dict):
-        inside: Any = value
-        for one in inside.values() if type(value) is dict else inside:
-            yield from _first_dimensions(one)
-
-
-def _device_of(module: Module) -> torch.device | None:
-    tensors = (tensor for group in (module.parameters(), module.buffers()) for tensor in group)
-    return next((tensor.device for tensor in tensors), None)
-
-
-def _is_tensor(value: object) -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)
-
-
-def _is_packed(value: object) -> TypeGuard[PackedSequence]:
-    rnn = sys.modules.get("torch.nn.utils.rnn")
-    return rnn is not None and isinstance(value, rnn.PackedSequence)
-
-
-def _on(device: torch.device, value: Any) -> Any:  # noqa: ANN401 - whatever a model takes
-    """Copy a tensor, or those in a list, tuple or dict, to a device; leave all else."""
-    if _is_tensor(value) or _is_packed(value):
-        return value.to(device)
-    if type(value) in (list, tuple):
-        return type(value)(_on(device, one) for one in value)
-    if type(value) is dict:
-        return {name: _on(device, one) for name, one in value.items()}
-    return value
-
-
 def _named(model: object) -> str:
     if isinstance(model, functools.partial):
         return _named(model.func)
     known = model if isinstance(model, type) else getattr(model, "__qualname__", None)
     return str(getattr(known, "__qualname__", known) or type(model).__qualname__)
-
-
-def _shape_of(value: object) -> str:
-    shape, kind = getattr(value, "shape", None), type(value).__name__
-    dtype = getattr(value, "dtype", None)
-    return kind if shape is None else f"{kind} of shape {tuple(shape)}, {dtype}"

@@ -112,6 +112,8 @@ def tags(trial: TrialRecord) -> dict[str, str]:
                 f"{component}: {source.name}" for component, source in sources.items()
             ),
         }
+    if trial.inference is not None:
+        said["green_optuna.inference"] = trial.inference.called
     if trial.live_flushes:
         said["green_optuna.live_flushes_in_window"] = trial.live_flushes
     if trial.error is not None:

@@ -119,6 +119,8 @@ def config(trial: TrialRecord) -> dict[str, object]:
             "pue": grid.pue,
             "source": {name: source.name for name, source in measurement.sources.items()},
         }
+    if trial.inference is not None:
+        ours["inference"] = trial.inference.called
     return keyed(trial.params) | {OURS: ours}
 
 
