@@ -257,7 +257,9 @@ def _welch(var_a: float, var_b: float, n_a: int, n_b: int) -> int:
     spread = var_a**2 / (n_a - 1) + var_b**2 / (n_b - 1)
     if spread == 0:
         return min(n_a, n_b) - 1
-    return max(int((var_a + var_b) ** 2 / spread), 1)
+    degrees = (var_a + var_b) ** 2 / spread
+    # What is whole but for a rounding is whole: a unit must not cost a degree of freedom.
+    return max(int(degrees * (1 + 1e-9)), 1)
 
 
 def _on_scale(number: float, scale: tuple[float, float] | None, name: str) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import green_optuna as go
@@ -154,6 +154,7 @@ def test_what_listeners_share_cancels_out_where_values_are_paired() -> None:
 
 
 @given(RATINGS, RATINGS, st.floats(0.01, 100))
+@example([1.0, 1.0], [*[1.0] * 8, *[2.0] * 4], 0.01)
 def test_a_ratio_has_no_unit(ours: list[float], theirs: list[float], factor: float) -> None:
     """Another scale for both changes neither the ratio nor its interval."""
     here = go.relative_score(ours, theirs)
