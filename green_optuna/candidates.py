@@ -12,6 +12,7 @@ from green_optuna.errors import OptionError, StudyError
 from green_optuna.ledger import End, Entry, Ledger
 from green_optuna.record import KILLED_ATTRIBUTE
 from green_optuna.terms import ATTRIBUTE, StudyTerms, check_directions
+from green_optuna.units import whole_counts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,8 +26,6 @@ _ENDS: dict[TrialState, End] = {
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
-
-_COUNTS = ("n_params", "flops", "peak_memory_bytes")
 
 
 def entry_of(trial: FrozenTrial, killed: Mapping[str, Any] | None = None) -> Entry | None:
@@ -94,11 +93,7 @@ class Candidates:
 
     def values(self, row: int) -> dict[str, float]:
         """Give a trial's objectives by name, counts as whole numbers where they are."""
-        values = zip(self.objectives, self.losses[row].tolist(), strict=True)
-        return {
-            name: int(value) if name in _COUNTS and value.is_integer() else value
-            for name, value in values
-        }
+        return whole_counts(dict(zip(self.objectives, self.losses[row].tolist(), strict=True)))
 
     def restrict(self, objectives: Sequence[str] | None) -> Candidates:
         """Keep only some of the objectives.

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import math
 import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
-from numbers import Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from green_optuna.catalogue import folded
 from green_optuna.errors import GridError
 from green_optuna.intensities import OWN_FIGURE, Intensity, country_code, look_up, look_up_name
+from green_optuna.scalars import as_real
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -268,10 +267,7 @@ def _text(name: str, value: object) -> str | None:
 
 def _number(name: str, value: object, *, least: float) -> float:
     """Return a finite number that is at least so much, as a float."""
-    number = math.nan
-    if isinstance(value, Real) and not isinstance(value, bool):
-        with suppress(OverflowError):  # an int beyond every float
-            number = float(value)
-    if not least <= number < math.inf:
+    number = as_real(value)
+    if number is None or not least <= number < math.inf:
         raise GridError(f"{name}={value!r} is impossible; pass a finite number from {least:g} up.")
     return number

@@ -8,14 +8,14 @@ hours times carbon intensity (equation 6), and the power usage effectiveness of 
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 from green_optuna.carbon import Grid, Pue, named_pue, resolve_grid
 from green_optuna.devices import Device, find_devices
 from green_optuna.errors import GridError, OptionError
+from green_optuna.scalars import as_real
 from green_optuna.units import format_co2e, format_energy
 
 if TYPE_CHECKING:
@@ -211,11 +211,8 @@ def _about_the_rest(device: Device) -> str:
 
 def _number(name: str, value: object, *, most: float = math.inf) -> float:
     """Return a number that is above 0 and no more than so much, as a finite float."""
-    number = math.nan
-    if isinstance(value, Real) and not isinstance(value, bool):
-        with suppress(OverflowError):  # an int beyond every float
-            number = float(value)
-    if not 0 < number <= most or math.isinf(number):
+    number = as_real(value)
+    if number is None or not 0 < number <= most or math.isinf(number):
         limit = "" if math.isinf(most) else f" and up to {most:g}"
         raise OptionError(f"{name}={value!r} is impossible; pass a finite number above 0{limit}.")
     return number

@@ -206,7 +206,9 @@ def trial_intervals(trial: FrozenTrial, objectives: Sequence[str]) -> dict[str, 
     loss, where the quality came with an interval of its own, and for the energy of inference.
     """
     kept = trial.user_attrs.get(ATTRIBUTE, {})
-    own = _own_intervals(loss_interval_of(kept), inference_of(trial), objectives)
+    # Read only where it is asked for: a front's table asks for each trial's intervals.
+    inference = inference_from_dict(kept) if "inference_kwh" in objectives else None
+    own = _own_intervals(loss_interval_of(kept), inference, objectives)
     if EACH_RUN not in kept:
         return dict.fromkeys(objectives, None) | own
     runs, grid = runs_from_lists(kept[EACH_RUN]), Grid.from_dict(kept["grid"])

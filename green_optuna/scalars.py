@@ -9,6 +9,16 @@ from numbers import Complex, Real
 from typing import Any, SupportsFloat, SupportsIndex
 
 
+def as_real(value: object) -> float | None:
+    """Return a number of Python or numpy as a float, None for all else, tensors and texts too."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an int beyond every float
+        return math.inf
+
+
 def as_float(value: object) -> float | None:
     """Return the number that a value stands for, None where it is not one real number."""
     scalar = _python_scalar(value)

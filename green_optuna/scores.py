@@ -52,7 +52,8 @@ def mean_opinion_score(
         QualityError: There are fewer than two ratings, or one is no number or off the scale.
         OptionError: The scale or the confidence cannot be used.
     """
-    interval = mean_interval(_checked(ratings, scale, "ratings"), confidence=confidence)
+    values = _checked(ratings, _checked_scale(scale), "ratings")
+    interval = mean_interval(values, confidence=confidence)
     assert interval is not None  # there are two values or more
     return interval
 
@@ -121,10 +122,9 @@ def relative_score(
             used.
     """
     check_confidence(confidence)
-    if scale is not None:
-        _checked_scale(scale)
-    ours = _Mean.of(score, "score", scale)
-    theirs = _Mean.of(reference, "reference", scale)
+    ends = (-math.inf, math.inf) if scale is None else _checked_scale(scale)
+    ours = _Mean.of(score, "score", ends)
+    theirs = _Mean.of(reference, "reference", ends)
     if ours.mean < 0:
         raise QualityError(
             f"The score is {ours.mean:g}, and a share of the reference says nothing of a score "
@@ -195,13 +195,14 @@ class _Mean:
     values: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, given: object, name: str, scale: tuple[float, float] | None) -> Self:
+    def of(cls, given: object, name: str, scale: tuple[float, float]) -> Self:
         if isinstance(given, Interval):
             # What made the interval of the standard error, undone.
             half = (given.high - given.low) / 2
             known = given.n > 1
             error = half / student_t(given.n - 1, given.confidence) if known else None
-            return cls(_on_scale(given.mean, scale, name), error, given.n)
+            _check_on_scale(given.mean, scale, f"The {name} is")
+            return cls(given.mean, error, given.n)
         if _is_sized(given):
             values = _checked(given, scale, f"{name} values")
             error = statistics.stdev(values) / math.sqrt(len(values))
@@ -209,7 +210,8 @@ class _Mean:
         number = as_float(given)
         if number is None or not math.isfinite(number):
             raise QualityError(f"The {name} is {given!r}: give a finite number, or values.")
-        return cls(_on_scale(number, scale, name), None, 1)
+        _check_on_scale(number, scale, f"The {name} is")
+        return cls(number, None, 1)
 
 
 def _covariance(ours: _Mean, theirs: _Mean) -> float:
@@ -262,28 +264,26 @@ def _welch(var_a: float, var_b: float, n_a: int, n_b: int) -> int:
     return max(int(degrees * (1 + 1e-9)), 1)
 
 
-def _on_scale(number: float, scale: tuple[float, float] | None, name: str) -> float:
-    """Give a number that is on the scale.
+def _check_on_scale(number: float, scale: tuple[float, float], what: str, where: str = "") -> None:
+    """Hold that a number is on the scale.
 
     Raises:
         QualityError: It is not.
     """
-    if scale is not None and not scale[0] <= number <= scale[1]:
+    low, high = scale
+    if not low <= number <= high:
         raise QualityError(
-            f"The {name} is {number:g}, off the scale from {scale[0]:g} to {scale[1]:g}: mend it, "
-            "or say scale=(lowest, highest)."
+            f"{what} {number:g}{where}, off the scale from {low:g} to {high:g}: mend it, or say "
+            "scale=(lowest, highest)."
         )
-    return number
 
 
-def _checked(given: Any, scale: tuple[float, float] | None, name: str) -> list[float]:  # noqa: ANN401
+def _checked(given: Any, scale: tuple[float, float], name: str) -> list[float]:  # noqa: ANN401
     """Give values as floats.
 
     Raises:
         QualityError: There are fewer than two, or one is no finite number or off the scale.
-        OptionError: The scale cannot be used.
     """
-    low, high = (-math.inf, math.inf) if scale is None else _checked_scale(scale)
     if isinstance(given, str | bytes) or not _is_sized(given):
         raise QualityError(f"The {name} are {given!r}: give a sequence of numbers.")
     values = []
@@ -291,11 +291,7 @@ def _checked(given: Any, scale: tuple[float, float] | None, name: str) -> list[f
         number = as_float(value)
         if number is None or not math.isfinite(number):
             raise QualityError(f"The {name} have {value!r} at {at}: give finite numbers only.")
-        if not low <= number <= high:
-            raise QualityError(
-                f"The {name} have {number:g} at {at}, off the scale from {low:g} to {high:g}: "
-                "mend it, or say scale=(lowest, highest)."
-            )
+        _check_on_scale(number, scale, f"The {name} have", f" at {at}")
         values.append(number)
     if len(values) < 2:
         raise QualityError(

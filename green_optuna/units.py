@@ -148,6 +148,22 @@ _QUANTITIES: Mapping[str, tuple[str, Callable[[float], str]]] = {
 }
 
 
+# Quantities that are counts: whole numbers, though arrays and storages keep them as floats.
+_COUNTED: Final = frozenset({"n_params", "flops", "peak_memory_bytes"})
+
+
+def whole_counts(values: Mapping[str, float]) -> dict[str, float]:
+    """Give quantities by name, counts as whole numbers where they are.
+
+    Args:
+        values: Values by the names of their quantities, finite or not.
+    """
+    return {
+        name: int(value) if name in _COUNTED and float(value).is_integer() else value
+        for name, value in values.items()
+    }
+
+
 def quantity_label(name: str) -> str:
     """Name a quantity of a study for a person, with its unit in data: ``"CO2e (kg)"``.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +64,7 @@ def show_estimate(
     if output is Format.json:
         typer.echo(json.dumps(made.to_dict(), indent=2))
     elif output is Format.csv:
-        typer.echo(_csv([_row(made)]), nl=False)
+        typer.echo(render.csv_text([_row(made)]), nl=False)
     else:
         render.show(_estimate_table(made))
         typer.echo("\nAssumed:")
@@ -104,7 +102,7 @@ def show_devices(containing: str | None, *, output: Format) -> None:
     if output is Format.json:
         typer.echo(json.dumps(rows, indent=2))
     elif output is Format.csv:
-        typer.echo(_csv(rows), nl=False)
+        typer.echo(render.csv_text(rows), nl=False)
     else:
         render.show(_device_table(devices))
     if containing is None:
@@ -157,11 +155,3 @@ def _row(made: Estimate) -> dict[str, Any]:
     said = plain.pop("assumptions")
     grid["carbon_intensity_source"] = grid.pop("source")
     return {**plain, **grid, "assumptions": " ".join(said)}
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

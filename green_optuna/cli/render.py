@@ -184,10 +184,15 @@ def selection_text(selection: Selection, output: Format) -> str:
             row |= {one: figure for one, figure in known.items() if one not in row}
         else:
             row |= value if name == "objectives" else {name: value}
+    return csv_text([row])
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write rows as CSV, below the names of the first one's columns."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerow(row)
+    writer.writerows(rows)
     return text.getvalue()
 
 

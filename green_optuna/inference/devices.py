@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from green_optuna.energy.fingerprint import processor_name
 from green_optuna.errors import ModelError
+from green_optuna.models import inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,12 +20,10 @@ if TYPE_CHECKING:
 
 def devices_of(call: Call) -> list[torch.device]:
     """Give the devices of the module's tensors, or else that of the inputs; each once, in order."""
-    module = call.module
-    groups = () if module is None else (module.parameters(), module.buffers())
-    found = dict.fromkeys(tensor.device for group in groups for tensor in group)
+    found = [] if call.module is None else list(dict.fromkeys(inputs.devices_of(call.module)))
     if not found and call.device is not None:
         return [call.device]
-    return list(found)
+    return found
 
 
 def describe_devices(call: Call) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from numbers import Real
 
 from green_optuna.errors import OptionError
-from green_optuna.scalars import as_count
+from green_optuna.scalars import as_count, as_real
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,7 +56,9 @@ class InferenceOptions:
                 "runs is 1: give 2 or more, since one run says nothing of how far the next one "
                 "would be from it, or 0 to count without measuring."
             )
-        _check_seconds("run_s", self.run_s)
+        seconds = as_real(self.run_s)
+        if seconds is None or not 0 < seconds < math.inf:
+            raise OptionError(f"run_s is {self.run_s!r}: give a time in s, more than 0.")
 
     def _keep_count(self, name: str, *, least: int) -> None:
         """Check a count, and keep it as a plain one."""
@@ -70,9 +71,3 @@ class InferenceOptions:
     def inputs_of(self, model: object) -> object:
         """Give the example inputs for a model; what a function of the user's raises comes out."""
         return self.inputs(model) if callable(self.inputs) else self.inputs
-
-
-def _check_seconds(name: str, value: object) -> None:
-    # Written so that NaN is refused.
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
-        raise OptionError(f"{name} is {value!r}: give a time in s, more than 0.")

@@ -133,7 +133,7 @@ class Call:
             if isinstance(given, Coroutine):
                 given.close()  # else it would warn that nobody awaits it
             raise ModelError(
-                f"The model {_named(self.model)} gives {_named(type(given))}, so that a call of it "
+                f"The model {self.name} gives {_named(type(given))}, so that a call of it "
                 "only begins its work: pass a function that does all of it, such as "
                 "lambda x: list(model(x)), after model.eval()."
             )
@@ -158,11 +158,11 @@ class Call:
         """Put the module as it is for inference: evaluation mode, no gradients; then back.
 
         Back are also its buffers, which a call may change; what a call makes anew and keeps (a
-        cache, a buffer) stays. Random numbers that it draws move
-        torch's generators on: they are those of all threads, and to put them back would give
-        another one, which trains meanwhile, the same numbers twice. A function is not known to
-        have a module: what it calls stays in its own mode. Modes are the module's own, so that
-        a trial that trains the same object in another thread would see them change.
+        cache, a buffer) stays. Random numbers that it draws move torch's generators on: they are
+        those of all threads, and to put them back would give another one, which trains
+        meanwhile, the same numbers twice. A function is not known to have a module: what it calls
+        stays in its own mode. Modes are the module's own, so that a trial that trains the same
+        object in another thread would see them change.
         """
         if "torch" not in sys.modules:
             yield

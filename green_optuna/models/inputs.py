@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -61,10 +62,15 @@ def _first_dimensions(value: object) -> Iterator[int]:
             yield from _first_dimensions(one)
 
 
+def devices_of(module: Module) -> Iterator[torch.device]:
+    """Give the device of each of a module's tensors, parameters first."""
+    for tensor in itertools.chain(module.parameters(), module.buffers()):
+        yield tensor.device
+
+
 def device_of(module: Module) -> torch.device | None:
     """Give the device of a module's first tensor; None where it has none."""
-    tensors = (tensor for group in (module.parameters(), module.buffers()) for tensor in group)
-    return next((tensor.device for tensor in tensors), None)
+    return next(devices_of(module), None)
 
 
 def is_tensor(value: object) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from green_optuna import pareto
 from green_optuna.errors import OptionError, QualityError
-from green_optuna.units import format_co2e, format_energy
+from green_optuna.units import format_co2e, format_energy, whole_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 # So many trials, and so many references, are named in a status.
 _NAMED: Final = 5
-
-# Whole numbers are kept whole, as a front's table does.
-_COUNTS: Final = frozenset({"n_params", "flops", "peak_memory_bytes"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,8 +187,7 @@ def _on_terms(
         values["quality_loss"] = quality_bounds.loss(values["quality"])
     if "co2e_kg" in objectives:
         notes += _reprice(values, grid)
-    whole = {name: int(values[name]) for name in _COUNTS & values.keys() if values[name] % 1 == 0}
-    return values | whole, tuple(notes)
+    return whole_counts(values), tuple(notes)
 
 
 def _reprice(values: dict[str, float], grid: Grid | None) -> list[str]:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from numbers import Real
 from typing import TYPE_CHECKING, Final
 
 from green_optuna.errors import OptionError
+from green_optuna.scalars import as_real
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -132,11 +132,9 @@ def _number(quantity: str, given: object) -> float:
 
 def _as_float(given: object) -> float | None:
     """Give the number that a value is, or that a text stands for; None where it is none."""
-    if isinstance(given, bool) or not isinstance(given, Real | str):
-        return None
+    if not isinstance(given, str):
+        return as_real(given)
     try:
         return float(given)
-    except OverflowError:
-        return math.inf
     except ValueError:
         return None
