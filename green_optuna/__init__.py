@@ -50,6 +50,7 @@ from green_optuna.models import (
 )
 from green_optuna.objective import GreenObjective, green_objective
 from green_optuna.options import ObjectiveOptions
+from green_optuna.pruning import CapPruner, History, PastTrial, Progress, Pruner
 from green_optuna.quality import QualityBounds
 from green_optuna.record import Report, TrialRecord
 from green_optuna.references import PlacedReference, ReferencePoint, read_references
@@ -80,6 +81,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BestQuality",
+    "CapPruner",
     "ComponentDiagnosis",
     "ComponentEnergy",
     "Device",
@@ -93,6 +95,7 @@ __all__ = [
     "GreenTrial",
     "Grid",
     "GridError",
+    "History",
     "InferenceCost",
     "InferenceOptions",
     "Interval",
@@ -117,8 +120,11 @@ __all__ = [
     "OptionError",
     "ParameterCount",
     "ParetoFront",
+    "PastTrial",
     "PlacedReference",
     "Point",
+    "Progress",
+    "Pruner",
     "QualityBounds",
     "QualityError",
     "ReferencePoint",

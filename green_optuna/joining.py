@@ -54,6 +54,6 @@ def warn_of_ignored_pruner(study: optuna.Study) -> None:
         return
     warnings.warn(
         f"The pruner of the study, {type(pruner).__name__}, is ignored: Optuna's pruners do "
-        "not work with several objectives.",
+        "not work with several objectives. Give one that does as green_objective(pruner=...).",
         stacklevel=2,
     )

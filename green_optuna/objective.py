@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from green_optuna.inference import InferenceOptions
     from green_optuna.outcome import NParams, Result
+    from green_optuna.pruning import Pruner
     from green_optuna.tracking import Tracker
     from green_optuna.trial import GreenTrial
 
@@ -115,6 +116,8 @@ class GreenObjective:
             repeats=options.repeats,
             timeout_s=options.timeout_s,
             inference=options.inference,
+            pruner=options.pruner,
+            n_params=options.n_params,
         )
         # All of a trial: Ctrl-C may come at any point, and no run shall stay open.
         try:
@@ -206,6 +209,7 @@ def green_objective(
     repeats: int = 1,
     timeout_s: float | None = None,
     inference: InferenceOptions | None = None,
+    pruner: Pruner | None = None,
 ) -> Callable[[Callable[..., object]], GreenObjective]: ...
 def green_objective(
     function: Callable[..., object] | None = None,
@@ -221,6 +225,7 @@ def green_objective(
     repeats: int = 1,
     timeout_s: float | None = None,
     inference: InferenceOptions | None = None,
+    pruner: Pruner | None = None,
 ) -> GreenObjective | Callable[[Callable[..., object]], GreenObjective]:
     """Decorate an Optuna objective: it returns ``(1 - quality, CO2e in kg, parameters)``.
 
@@ -264,6 +269,8 @@ def green_objective(
             what the study spent but not in the trial's CO2e. Random numbers are as before, where
             no other trial runs beside it in the process. Where none of the objectives is made of
             it, a model that it cannot be told of costs no trial.
+        pruner: What ``trial.should_prune()`` asks: a :class:`CapPruner`, or a :class:`Pruner` of
+            your own. Without one, it says no.
 
     Returns:
         The decorated objective, for ``study.optimize`` or for calls of your own.
@@ -290,6 +297,7 @@ def green_objective(
         repeats=repeats,
         timeout_s=timeout_s,
         inference=inference,
+        pruner=pruner,
     )
     if function is None:
         return lambda decorated: _decorate(decorated, options)

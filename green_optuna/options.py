@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from green_optuna.energy import Meter, MeterOptions
 from green_optuna.errors import OptionError
 from green_optuna.inference import InferenceOptions
+from green_optuna.pruning import Pruner
 from green_optuna.quality import QualityBounds
 from green_optuna.repeats import checked_repeats, checked_timeout
 from green_optuna.scalars import as_count
@@ -37,6 +38,7 @@ class ObjectiveOptions:
         timeout_s: How long a trial may take, all its runs together, in s; None for as long as
             it takes.
         inference: How the inference of each trial's model is measured; None for not at all.
+        pruner: What says when to stop a trial; None for nothing.
     """
 
     grid: Grid | None = None
@@ -48,6 +50,7 @@ class ObjectiveOptions:
     repeats: int = 1
     timeout_s: float | None = None
     inference: InferenceOptions | None = None
+    pruner: Pruner | None = None
 
     def __post_init__(self) -> None:
         """Check what no other object checks.
@@ -57,6 +60,8 @@ class ObjectiveOptions:
                 it can be, or an objective is made of inference that is not measured.
         """
         check_inference(self.inference, self.objectives)
+        if self.pruner is not None:
+            checked_pruner(self.pruner).check(self.objectives)
         object.__setattr__(self, "repeats", checked_repeats(self.repeats))
         object.__setattr__(self, "timeout_s", checked_timeout(self.timeout_s))
         given: object = self.n_params
@@ -93,3 +98,17 @@ def check_inference(inference: object, objectives: Sequence[str]) -> None:
             "inference.runs is 0, which only counts, and the objective 'inference_kwh' is to be "
             "measured: give 2 or more."
         )
+
+
+def checked_pruner(given: object) -> Pruner:
+    """Give a pruner, if it is one of ours.
+
+    Raises:
+        OptionError: It is none: Optuna's own work with one objective only.
+    """
+    if not isinstance(given, Pruner):
+        raise OptionError(
+            f"pruner is {given!r}: give one for several objectives, such as "
+            "CapPruner(max_co2e_kg=1e-3), or None."
+        )
+    return given

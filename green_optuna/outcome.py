@@ -152,6 +152,24 @@ def model_of(returned: object, trial: GreenTrial) -> object:
     return trial.watched if model is None or as_count(model) is not None else model
 
 
+def count_if_model(model: object, n_params: NParams) -> int | None:
+    """Count a model's parameters as the objective's options say; None where it cannot be done.
+
+    Args:
+        model: What was named as the model.
+        n_params: Which of its parameters count, or their number.
+    """
+    if isinstance(n_params, int):
+        return n_params
+    module = module_behind(model)
+    if module is None or not isinstance(n_params, str):
+        return as_count(model)
+    try:
+        return int(getattr(count_parameters(module), n_params))
+    except ModelError:
+        return None  # a lazy layer, whose parameters count when the trial ends
+
+
 def _loss_interval(quality: object, bounds: QualityBounds) -> Interval | None:
     """Give how far the loss can be trusted, where the quality says how far it can be itself."""
     interval = quality.interval if isinstance(quality, RelativeScore) else quality

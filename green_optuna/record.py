@@ -125,6 +125,7 @@ class TrialRecord:
         runs: What each run of its function came to, where it was to run several times.
         reports: What it reported.
         error: The exception that ended it, in one line; None unless it failed or was killed.
+        stopped: Why the pruner stopped it; None unless it did.
         live_flushes: How often trackers were told of it while it ran. What that took is part
             of its measurement.
     """
@@ -149,6 +150,7 @@ class TrialRecord:
     runs: tuple[RunRecord, ...] = ()
     reports: tuple[Report, ...] = ()
     error: str | None = None
+    stopped: str | None = None
     live_flushes: int = 0
 
     @property
@@ -168,6 +170,8 @@ class TrialRecord:
             "state": self.state,
             "run_ids": dict(self.run_ids),
         }
+        if self.stopped is not None:
+            kept["stopped"] = self.stopped
         if self.quality is not None:
             kept["quality"] = self.quality
         if self.n_params is not None:

@@ -14,6 +14,7 @@ from green_optuna.energy.fingerprint import hardware_fingerprint
 from green_optuna.joining import settle_terms, warn_of_ignored_pruner, warn_of_other_measuring
 from green_optuna.journal import Journal, fold_killed_quietly
 from green_optuna.provenance import describe_estimate
+from green_optuna.pruning import History
 from green_optuna.terms import StudyTerms, check_directions, check_metric_names
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Session:
             _logger.warning("Study %r: %s", self.study_name, describe_estimate(sources))
         warn_of_other_measuring(study, here, self.terms)
         self.log = log_for(self.terms)
+        self.history = History(self.terms)
         self.journal = Journal(study, self.terms.key, self.sampler)
         self._warned: set[str] = set()
         with self.sampler.excluded():

@@ -13,7 +13,7 @@ from green_optuna.deadline import shielded
 from green_optuna.record import REPORTS_ATTRIBUTE, Report, thin_reports
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from optuna.distributions import BaseDistribution
 
@@ -34,11 +34,14 @@ class GreenTrial(optuna.Trial):
         trial: The trial that Optuna made.
         bounds: Between which qualities lie, and which end is the better.
         spent: Gives the energy in kWh and the time in s since the trial began.
+        should_stop: Tells from the reports whether to stop it; None where nothing does.
+        on_watch: Is told of the model that the trial is told of; None for nobody.
     """
 
     # Attributes of its own live in slots, so that the shared __dict__ holds Optuna's alone.
     __slots__ = (
-        *("_bounds", "_plain", "_reports", "_run", "_spent", "_stored_at_s", "_view", "_watched"),
+        *("_bounds", "_on_watch", "_plain", "_reports", "_run", "_should_stop", "_spent"),
+        *("_stored_at_s", "_view", "_watched"),
     )
 
     def __init__(
@@ -47,12 +50,16 @@ class GreenTrial(optuna.Trial):
         *,
         bounds: QualityBounds,
         spent: Callable[[], tuple[float, float]],
+        should_stop: Callable[[Sequence[Report]], bool] | None = None,
+        on_watch: Callable[[object], None] | None = None,
     ) -> None:
         # Trial.__init__ would run the sampler a second time.
         self.__dict__ = trial.__dict__
         self._plain = trial
         self._bounds = bounds
         self._spent = spent
+        self._should_stop = should_stop
+        self._on_watch = on_watch
         self._view = _StudyView(trial.study, bounds)
         self._reports: dict[int, Report] = {}
         self._stored_at_s = time.monotonic()
@@ -104,9 +111,16 @@ class GreenTrial(optuna.Trial):
         """Name the model whose parameters count, where the function returns a quality alone.
 
         Args:
-            model: A ``torch.nn.Module``; its parameters are counted when the trial ends.
+            model: A ``torch.nn.Module``; its parameters are counted when the trial ends, and at
+                once where there is a pruner.
+
+        Raises:
+            optuna.TrialPruned: The pruner says that it should not be trained.
         """
         self._watched = model
+        if self._on_watch is not None and self._run == 0:
+            with shielded():
+                self._on_watch(model)
 
     def report(self, value: float, step: int) -> None:
         """Report the quality at a step, as ``optuna.Trial.report`` does.
@@ -150,9 +164,14 @@ class GreenTrial(optuna.Trial):
             self.store_reports()
 
     def should_prune(self) -> bool:
-        """Tell whether to stop the trial: False, since no pruner has been given."""
+        """Tell whether to stop the trial, as the objective's pruner says; False without one.
+
+        Only the first run of a function that runs several times is ever stopped.
+        """
         with shielded():
-            return False
+            if self._should_stop is None or self._run > 0:
+                return False
+            return self._should_stop(self.reports)
 
     def store_reports(self) -> None:
         """Write the reports, thinned, to Optuna's storage."""

@@ -13,20 +13,22 @@ from typing import TYPE_CHECKING
 import optuna
 
 from green_optuna.errors import MeterError
-from green_optuna.outcome import model_of
+from green_optuna.outcome import count_if_model, model_of
 from green_optuna.record import REPORTS_ATTRIBUTE, TrialRecord, in_one_line
 from green_optuna.repeats import Repeats
 from green_optuna.terms import ATTRIBUTE, VERSION
 from green_optuna.tracking.live import called_every
 from green_optuna.trial import GreenTrial
 from green_optuna.trial_inference import TrialInference
+from green_optuna.trial_pruning import TrialPruning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from green_optuna.energy import Measurement, Window
     from green_optuna.inference import InferenceCost, InferenceOptions
-    from green_optuna.outcome import Outcome, Result
+    from green_optuna.outcome import NParams, Outcome, Result
+    from green_optuna.pruning import Pruner
     from green_optuna.session import Session
 
 _logger = logging.getLogger("green_optuna")
@@ -42,6 +44,8 @@ class TrialRun:
         repeats: How often the function runs.
         timeout_s: The time that all runs have together, in s; None for as long as they take.
         inference: How the model's inference is measured; None for not at all.
+        pruner: What says when to stop it; None for nothing.
+        n_params: What the decorator was told of the number of parameters.
     """
 
     def __init__(
@@ -53,6 +57,8 @@ class TrialRun:
         repeats: int = 1,
         timeout_s: float | None = None,
         inference: InferenceOptions | None = None,
+        pruner: Pruner | None = None,
+        n_params: NParams = "total",
     ) -> None:
         self._session = session
         self._trial = trial
@@ -60,7 +66,24 @@ class TrialRun:
         self._closed = False
         self._flushes = 0
         self._inference = inference
-        self.trial = GreenTrial(trial, bounds=session.terms.quality_bounds, spent=self._spent)
+        self._pruning: TrialPruning | None = None
+        if pruner is not None:
+            self._pruning = TrialPruning(
+                pruner,
+                session,
+                trial.study,
+                number=trial.number,
+                spent=self._spent,
+                n_params=n_params if isinstance(n_params, int) else None,
+                count=functools.partial(count_if_model, n_params=n_params),
+            )
+        self.trial = GreenTrial(
+            trial,
+            bounds=session.terms.quality_bounds,
+            spent=self._spent,
+            should_stop=None if self._pruning is None else self._pruning.should_stop,
+            on_watch=None if self._pruning is None else self._pruning.watch,
+        )
         self._repeats = Repeats(
             self.trial, repeats=repeats, timeout_s=timeout_s, read=lambda it: read(it, self.trial)
         )
@@ -84,6 +107,8 @@ class TrialRun:
             session.journal.begin(
                 self._record.number, started_at=self._record.started_at, run_ids=run_ids
             )
+            if self._pruning is not None:
+                self._pruning.refresh()
 
     @property
     def inference(self) -> InferenceCost | None:
@@ -130,6 +155,8 @@ class TrialRun:
             flush = functools.partial(self._flush, window)
             with called_every(self._session.log.flush_interval_s, flush):
                 try:
+                    if self._pruning is not None:
+                        self._pruning.check_start()
                     returned = self._repeats.make(function, self._session.sampler, window)
                 except BaseException:
                     self._close_anyhow(window)
@@ -181,6 +208,7 @@ class TrialRun:
                 self._current(),
                 state="pruned" if pruned else "failed",
                 error=None if pruned else said,
+                stopped=self._pruning.reason if pruned and self._pruning is not None else None,
             )
             try:
                 self._keep(record)
@@ -193,7 +221,25 @@ class TrialRun:
 
     def _keep(self, record: TrialRecord) -> None:
         self.trial.store_reports()
+        self._set_constraints(record)
         self._trial.set_user_attr(ATTRIBUTE, record.attribute())
+
+    def _set_constraints(self, record: TrialRecord) -> None:
+        """Tell samplers by how much the trial is above or below each cap, however it ended."""
+        if self._pruning is None:
+            return
+        measurement = record.measurement
+        values: dict[str, float] = {}
+        if measurement is not None:
+            values |= {
+                "co2e_kg": measurement.co2e_per_run_kg,
+                "duration_s": measurement.duration_per_run_s,
+            }
+        n_params = self._pruning.n_params if record.n_params is None else record.n_params
+        if n_params is not None:
+            values["n_params"] = n_params
+        for key, excess in self._pruning.constraints(values).items():
+            self._trial.set_constraint(key, excess)
 
     def _tell(self, record: TrialRecord) -> None:
         with self._session.sampler.excluded():

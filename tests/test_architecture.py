@@ -64,6 +64,7 @@ LAYERS = (
     "options",
     "joining",
     "session",
+    "trial_pruning",
     "trial_run",
     "objective",
     "report",

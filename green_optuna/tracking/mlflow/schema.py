@@ -116,6 +116,8 @@ def tags(trial: TrialRecord) -> dict[str, str]:
         said["green_optuna.inference"] = trial.inference.called
     if trial.live_flushes:
         said["green_optuna.live_flushes_in_window"] = trial.live_flushes
+    if trial.stopped is not None:
+        said["green_optuna.stopped"] = trial.stopped
     if trial.error is not None:
         # What a storage or a server raised may hold its URL.
         said["green_optuna.error"] = shown_text(trial.error)

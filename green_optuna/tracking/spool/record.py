@@ -87,6 +87,7 @@ def record_from_dict(kept: Mapping[str, Any]) -> TrialRecord:
         runs=runs_from_lists(kept.get(EACH_RUN, ())),
         reports=reports_from_rows(kept["reports"]),
         error=kept["error"],
+        stopped=kept.get("stopped"),
         live_flushes=kept["live_flushes"],
     )
 

@@ -140,6 +140,8 @@ def summary(trial: TrialRecord) -> dict[str, object]:
     """Give what a trial came to, how it ended, and the user's attributes."""
     said: dict[str, object] = {point.key: point.value for point in series.result_points(trial)}
     said[f"{OURS}/state"] = trial.state
+    if trial.stopped is not None:
+        said[f"{OURS}/stopped"] = trial.stopped
     if trial.error is not None:
         # What a storage or a server raised may hold its URL.
         said[f"{OURS}/error"] = series.shorten(shown_text(trial.error), MAX_TEXT)

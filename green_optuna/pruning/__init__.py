@@ -1,0 +1,8 @@
+"""When to stop a trial of a study with several objectives, and what that rests on."""
+
+from green_optuna.pruning.caps import CapPruner
+from green_optuna.pruning.history import History, PastTrial
+from green_optuna.pruning.progress import Progress
+from green_optuna.pruning.pruner import Pruner
+
+__all__ = ["CapPruner", "History", "PastTrial", "Progress", "Pruner"]

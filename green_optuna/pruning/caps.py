@@ -1,0 +1,75 @@
+"""Stopping a trial that has gone beyond what is allowed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from green_optuna.errors import OptionError
+from green_optuna.pruning.pruner import Pruner
+from green_optuna.scalars import as_float
+from green_optuna.units import describe_quantity, show_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from green_optuna.pruning.history import History
+    from green_optuna.pruning.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapPruner(Pruner):
+    """Stops a trial that exceeds a cap. It assumes nothing: what is over a cap stays over it.
+
+    Parameters are checked before the training, at ``trial.watch(model)``, or at the start where
+    their number is given; CO2e and time whenever the trial asks ``should_prune()``. Each cap is a
+    constraint of the study, ``green_optuna.cap.<name>``, set when the trial ends however it ends,
+    so that samplers learn it and trials over it are on no front.
+
+    Attributes:
+        max_co2e_kg: The most CO2e that a trial may cost, in kg; None for no cap.
+        max_n_params: The most parameters that its model may have.
+        max_duration_s: The longest that it may take, in s.
+
+    Raises:
+        OptionError: There is no cap, or one is no finite number of 0 or more.
+    """
+
+    max_co2e_kg: float | None = None
+    max_n_params: float | None = None
+    max_duration_s: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the caps, and keep them as plain numbers."""
+        for name in ("max_co2e_kg", "max_n_params", "max_duration_s"):
+            given = getattr(self, name)
+            if given is None:
+                continue
+            cap = as_float(given)
+            if cap is None or not 0 <= cap < math.inf:
+                raise OptionError(f"{name} is {given!r}: give a finite number of 0 or more.")
+            object.__setattr__(self, name, cap)
+        if not self.caps:
+            raise OptionError(
+                "A CapPruner without a cap stops nothing: give max_co2e_kg=, max_n_params= or "
+                "max_duration_s=."
+            )
+
+    @property
+    def caps(self) -> Mapping[str, float]:
+        """The caps by what they cap."""
+        caps = {
+            "co2e_kg": self.max_co2e_kg,
+            "n_params": self.max_n_params,
+            "duration_s": self.max_duration_s,
+        }
+        return {name: cap for name, cap in caps.items() if cap is not None}
+
+    def why_stop(self, progress: Progress, history: History) -> str | None:  # noqa: ARG002
+        """Say which cap is exceeded."""
+        for name, cap in self.caps.items():
+            value = progress.least(name)
+            if value > cap:
+                return f"{describe_quantity(name, value)}, and {show_quantity(name, cap)} allowed"
+        return None

@@ -1,0 +1,144 @@
+"""The trials of a study that have ended, as pruners look at them: read once each."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from optuna.trial import TrialState
+
+from green_optuna import pareto
+from green_optuna.locks import ProcessLock
+from green_optuna.record import REPORTS_ATTRIBUTE, measurement_of, reports_from_rows
+from green_optuna.terms import ATTRIBUTE
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import optuna
+    from optuna.trial import FrozenTrial
+
+    from green_optuna.terms import StudyTerms
+
+_ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class PastTrial:
+    """A trial that has completed or was pruned.
+
+    Attributes:
+        number: Its number in the study.
+        values: Its objectives, an ndarray in the shape of (n_objectives,); None where it was
+            pruned.
+        feasible: Whether it meets its constraints.
+        steps: The steps that it reported, increasing, an ndarray in the shape of (n_reports,).
+        losses: The loss of the quality at each step, in the shape of (n_reports,); none is NaN.
+        energies_kwh: What it had used at each step, in kWh, in the shape of (n_reports,).
+        times_s: How long it had run at each step, in s, in the shape of (n_reports,).
+        loss: The loss that it ended with; None where it was pruned.
+        energy_kwh: What one run of its function used in all, in kWh; None where not measured.
+        duration_s: How long one run took, in s; None where not measured.
+        n_params: Its number of parameters, where it was kept.
+    """
+
+    number: int
+    values: npt.NDArray[np.float64] | None
+    feasible: bool
+    steps: npt.NDArray[np.int64]
+    losses: npt.NDArray[np.float64]
+    energies_kwh: npt.NDArray[np.float64]
+    times_s: npt.NDArray[np.float64]
+    loss: float | None
+    energy_kwh: float | None
+    duration_s: float | None
+    n_params: int | None
+
+    def row_at(self, step: int) -> int | None:
+        """Give the row of the latest report up to a step; None where there is none."""
+        row = int(np.searchsorted(self.steps, step, side="right")) - 1
+        return row if row >= 0 else None
+
+
+class History:
+    """What a process knows of the trials of one study that have ended, whoever ran them.
+
+    Reading it in costs a query of the storage and the new trials, not all of them; safe with
+    threads.
+
+    Args:
+        terms: The study's terms.
+
+    Attributes:
+        trials: The trials that completed or were pruned, in the order in which they became known.
+    """
+
+    def __init__(self, terms: StudyTerms) -> None:
+        self.terms = terms
+        self.trials: list[PastTrial] = []
+        self._seen: set[int] = set()
+        self._lock = ProcessLock()
+        self._front: npt.NDArray[np.float64] | None = None
+
+    def refresh(self, study: optuna.Study) -> None:
+        """Take in the trials that have ended since."""
+        found = study._storage.get_all_trials(study._study_id, deepcopy=False, states=_ENDED)
+        with self._lock:
+            new = [trial for trial in found if trial.number not in self._seen]
+            for trial in new:
+                self._seen.add(trial.number)
+                self.trials.append(self._past(trial))
+            if new:
+                self._front = None
+
+    @property
+    def completed(self) -> list[PastTrial]:
+        """Those that completed."""
+        return [trial for trial in self.trials if trial.values is not None]
+
+    @property
+    def front(self) -> npt.NDArray[np.float64]:
+        """The objectives on the front of the completed, feasible trials, (n, n_objectives)."""
+        with self._lock:
+            if self._front is None:
+                rows = [
+                    trial.values
+                    for trial in self.trials
+                    if trial.values is not None and trial.feasible
+                ]
+                losses = np.array(rows, dtype=np.float64)
+                losses = losses.reshape(len(rows), len(self.terms.objectives))
+                self._front = losses[pareto.non_dominated(losses)]
+            return self._front
+
+    def _past(self, trial: FrozenTrial) -> PastTrial:
+        bounds, objectives = self.terms.quality_bounds, self.terms.objectives
+        kept: dict[str, Any] = trial.user_attrs.get(ATTRIBUTE, {})
+        reports = [
+            report
+            for report in reports_from_rows(trial.user_attrs.get(REPORTS_ATTRIBUTE, ()))
+            if not math.isnan(report.quality)
+        ]
+        reports.sort(key=lambda report: report.step)
+        measurement = measurement_of(trial)
+        complete = trial.state == TrialState.COMPLETE
+        quality = kept.get("quality")
+        loss = None
+        if complete and "quality_loss" in objectives:
+            loss = float(trial.values[objectives.index("quality_loss")])
+        elif complete and quality is not None:
+            loss = bounds.loss(quality)
+        return PastTrial(
+            number=trial.number,
+            values=np.array(trial.values, dtype=np.float64) if complete else None,
+            feasible=all(value <= 0 for value in trial.constraints.values()),
+            steps=np.array([report.step for report in reports], dtype=np.int64),
+            losses=np.array([bounds.loss(report.quality) for report in reports], dtype=np.float64),
+            energies_kwh=np.array([report.energy_kwh for report in reports], dtype=np.float64),
+            times_s=np.array([report.t_s for report in reports], dtype=np.float64),
+            loss=loss,
+            energy_kwh=None if measurement is None else measurement.energy_per_run_kwh,
+            duration_s=None if measurement is None else measurement.duration_per_run_s,
+            n_params=kept.get("n_params"),
+        )

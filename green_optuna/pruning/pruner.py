@@ -1,0 +1,41 @@
+"""What a pruner is: something that says why a running trial should stop, or that it should not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from green_optuna.pruning.history import History
+    from green_optuna.pruning.progress import Progress
+
+
+class Pruner:
+    """Stops trials of a study with several objectives; subclass it for one of your own.
+
+    It is asked when the function calls ``trial.should_prune()``, and must be quick: the time is
+    the trial's. It is pickled with the objective, and keeps nothing of a study: what has ended so
+    far comes as a :class:`History`.
+    """
+
+    @property
+    def caps(self) -> Mapping[str, float]:
+        """The greatest values allowed, by objective or cost, each a constraint of the study."""
+        return {}
+
+    def check(self, objectives: Sequence[str]) -> None:
+        """Hold that it can be used with a study's objectives; when the objective is decorated.
+
+        Raises:
+            OptionError: It cannot.
+        """
+
+    def why_stop(self, progress: Progress, history: History) -> str | None:
+        """Say in a few words why a trial should stop; None where it should go on.
+
+        Args:
+            progress: The trial so far.
+            history: The study's trials that have ended.
+        """
+        raise NotImplementedError
