@@ -50,7 +50,15 @@ from green_optuna.models import (
 )
 from green_optuna.objective import GreenObjective, green_objective
 from green_optuna.options import ObjectiveOptions
-from green_optuna.pruning import CapPruner, History, PastTrial, Progress, Pruner
+from green_optuna.pruning import (
+    CapPruner,
+    DominancePruner,
+    History,
+    ParetoHalvingPruner,
+    PastTrial,
+    Progress,
+    Pruner,
+)
 from green_optuna.quality import QualityBounds
 from green_optuna.record import Report, TrialRecord
 from green_optuna.references import PlacedReference, ReferencePoint, read_references
@@ -87,6 +95,7 @@ __all__ = [
     "Device",
     "Diagnosis",
     "DirectionsError",
+    "DominancePruner",
     "EmptyStudyError",
     "Estimate",
     "FlopCount",
@@ -120,6 +129,7 @@ __all__ = [
     "OptionError",
     "ParameterCount",
     "ParetoFront",
+    "ParetoHalvingPruner",
     "PastTrial",
     "PlacedReference",
     "Point",

@@ -269,8 +269,9 @@ def green_objective(
             what the study spent but not in the trial's CO2e. Random numbers are as before, where
             no other trial runs beside it in the process. Where none of the objectives is made of
             it, a model that it cannot be told of costs no trial.
-        pruner: What ``trial.should_prune()`` asks: a :class:`CapPruner`, or a :class:`Pruner` of
-            your own. Without one, it says no.
+        pruner: What ``trial.should_prune()`` asks: a :class:`DominancePruner`, a
+            :class:`ParetoHalvingPruner`, a :class:`CapPruner`, or a :class:`Pruner` of your own.
+            Without one, it says no.
 
     Returns:
         The decorated objective, for ``study.optimize`` or for calls of your own.

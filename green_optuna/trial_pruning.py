@@ -58,6 +58,7 @@ class TrialPruning:
         self._spent = spent
         self._count = count
         self._refreshed_at_s = time.monotonic()
+        self._asked_step: int | None = None
 
     def should_stop(self, reports: Sequence[Report]) -> bool:
         """Ask whether the trial should stop; once it should, it always should."""
@@ -67,6 +68,7 @@ class TrialPruning:
                     self.refresh()
                 progress = self._progress(reports)
                 self.reason = self._pruner.why_stop(progress, self._session.history)
+                self._asked_step = max(progress.steps, default=None)
         return self.reason is not None
 
     def refresh(self) -> None:
@@ -123,4 +125,5 @@ class TrialPruning:
             co2e_kg=terms.grid.co2e_kg(energy_kwh),
             duration_s=t_s,
             n_params=self.n_params,
+            asked_step=self._asked_step,
         )

@@ -209,6 +209,8 @@ class TrialRun:
                 state="pruned" if pruned else "failed",
                 error=None if pruned else said,
                 stopped=self._pruning.reason if pruned and self._pruning is not None else None,
+                # Pruners compare later trials with it.
+                n_params=None if self._pruning is None else self._pruning.n_params,
             )
             try:
                 self._keep(record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from optuna.trial import TrialState
@@ -15,6 +15,8 @@ from green_optuna.record import REPORTS_ATTRIBUTE, measurement_of, reports_from_
 from green_optuna.terms import ATTRIBUTE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
     import numpy.typing as npt
     import optuna
     from optuna.trial import FrozenTrial
@@ -61,6 +63,16 @@ class PastTrial:
         return row if row >= 0 else None
 
 
+class Learner(Protocol):
+    """Something that a pruner makes of the trials that have ended, one after the other."""
+
+    def learn(self, trial: PastTrial) -> None:
+        """Take in a trial."""
+
+
+LearnerT = TypeVar("LearnerT", bound=Learner)
+
+
 class History:
     """What a process knows of the trials of one study that have ended, whoever ran them.
 
@@ -79,7 +91,9 @@ class History:
         self.trials: list[PastTrial] = []
         self._seen: set[int] = set()
         self._lock = ProcessLock()
-        self._front: npt.NDArray[np.float64] | None = None
+        self._front: tuple[list[PastTrial], npt.NDArray[np.float64]] | None = None
+        # What pruners learned, with how many of the trials it has been told of.
+        self._learned: dict[Hashable, tuple[Any, int]] = {}
 
     def refresh(self, study: optuna.Study) -> None:
         """Take in the trials that have ended since."""
@@ -100,16 +114,50 @@ class History:
     @property
     def front(self) -> npt.NDArray[np.float64]:
         """The objectives on the front of the completed, feasible trials, (n, n_objectives)."""
+        return self._members()[1]
+
+    def dominating(self, losses: Sequence[float]) -> PastTrial | None:
+        """Give a completed, feasible trial that dominates some losses; None where none does.
+
+        Args:
+            losses: One for each of the study's objectives, in order, (n_objectives,).
+        """
+        members, front = self._members()
+        rows = np.flatnonzero(pareto.dominance(front, [losses]))
+        return min((members[row] for row in rows), key=lambda trial: trial.number, default=None)
+
+    def learned(self, key: Hashable, make: Callable[[], LearnerT]) -> LearnerT:
+        """Give what a pruner makes of the trials; it is told of each trial once.
+
+        A pruner keeps nothing of a study itself. Another thread may read what is given while
+        this one lets it learn.
+
+        Args:
+            key: Tells it from what other pruners make of the trials.
+            make: Makes one that knows of no trial.
+        """
+        with self._lock:
+            learner, n_known = self._learned.get(key) or (make(), 0)
+            new = self.trials[n_known:]
+            for trial in new:
+                learner.learn(trial)
+            self._learned[key] = learner, n_known + len(new)
+            found: LearnerT = learner
+            return found
+
+    def _members(self) -> tuple[list[PastTrial], npt.NDArray[np.float64]]:
+        """Give the trials on the front, and their objectives."""
         with self._lock:
             if self._front is None:
-                rows = [
-                    trial.values
-                    for trial in self.trials
-                    if trial.values is not None and trial.feasible
-                ]
+                trials, rows = [], []
+                for trial in self.trials:
+                    if trial.values is not None and trial.feasible:
+                        trials.append(trial)
+                        rows.append(trial.values)
                 losses = np.array(rows, dtype=np.float64)
                 losses = losses.reshape(len(rows), len(self.terms.objectives))
-                self._front = losses[pareto.non_dominated(losses)]
+                kept = np.flatnonzero(pareto.non_dominated(losses))
+                self._front = [trials[row] for row in kept], losses[kept]
             return self._front
 
     def _past(self, trial: FrozenTrial) -> PastTrial:

@@ -20,6 +20,8 @@ class Progress:
         co2e_kg: The same in kg of CO2e.
         duration_s: How long it has run, in s.
         n_params: Its number of parameters; None where nobody has said yet.
+        asked_step: The greatest step that it had reported when its pruner was asked before; None
+            where there was none.
     """
 
     number: int
@@ -32,6 +34,7 @@ class Progress:
     co2e_kg: float = 0.0
     duration_s: float = 0.0
     n_params: int | None = None
+    asked_step: int | None = None
 
     def least(self, name: str) -> float:
         """Give the least value that a cost can have in the end; 0 where nothing is known of it.

@@ -1,0 +1,189 @@
+"""Stopping a trial of which every possible end is dominated already."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from green_optuna.errors import OptionError
+from green_optuna.pruning.gains import Gains
+from green_optuna.pruning.progress import Progress
+from green_optuna.pruning.pruner import Pruner
+from green_optuna.scalars import as_count, as_float
+from green_optuna.units import describe_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from green_optuna.pruning.history import History
+    from green_optuna.quality import QualityBounds
+
+Reachable = str | float | Callable[[Progress], float | None]
+"""The best quality that can still be reached: "learned", a number, or a function that gives it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DominancePruner(Pruner):
+    """Stops a trial of which every possible end is dominated by a completed, feasible trial.
+
+    A trial's costs only grow and its parameters stay as many as they are, so that its end can be
+    no better than the best loss that it may still reach with the costs that it has by now. Where
+    a trial that has completed is nowhere worse than that, and somewhere better, no end can be on
+    the front. Ties do not stop.
+
+    What is assumed is the bound on the loss that may still be reached:
+
+    - "learned": that no trial gains more than every one so far did from the same step on. A gain
+      is the loss at the latest report up to that step, less the loss in the end; of completed
+      trials, those count that went on beyond that step, and as long as they are fewer than
+      ``min_completed``, any loss is taken to be within reach. Where the number of steps is a
+      hyperparameter, a trial that is to go on for longer than any before it may gain more than
+      all of them: let one of full length be among the first (``study.enqueue_trial``).
+    - a number: that no trial ends with a better quality than that.
+    - a function: that the trial ends with no better quality than what it gives.
+
+    Whatever is declared or learned, a trial may end as good as the best that it has reported, and
+    no better than the best that there can be. A report that is NaN counts for nothing.
+
+    Of an objective that is not known before the end (``inference_kwh``, ``flops``,
+    ``peak_memory_bytes``, and ``n_params`` as long as nobody has said it) the least value there
+    can be is 0, which nothing undercuts: tell the trial of its model early, with
+    ``trial.watch(model)``, or give ``n_params=``; with the others among the objectives, hardly a
+    trial is stopped. Of a function that runs several times, the first run stands for their mean.
+
+    Attributes:
+        best_reachable: The best quality that a trial can still reach, on the study's own scale:
+            "learned" from the completed trials, a number, or a function of the
+            :class:`Progress`, which gives None where it cannot say.
+        min_completed: How many completed trials must have gone on beyond a step before a bound is
+            learned from them.
+        project: Count also what the trial is still to spend: at its own rate per step over the
+            later half of its reports, until the last step of the completed trial that ended
+            soonest. It stops sooner, and assumes in addition that a trial neither speeds up nor
+            ends before all others did. It projects CO2e, energy and time.
+
+    Raises:
+        OptionError: ``best_reachable`` is none of these, or ``min_completed`` no whole number of 1
+            or more.
+    """
+
+    best_reachable: Reachable = "learned"
+    min_completed: int = 10
+    project: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what was given, and keep it as plain numbers."""
+        given = self.best_reachable
+        if not callable(given) and given != "learned":
+            number = as_float(given)
+            if number is None or not math.isfinite(number):
+                raise OptionError(
+                    f'best_reachable is {given!r}: give "learned", the best quality that a trial '
+                    "can reach, or a function that gives it for a Progress."
+                )
+            object.__setattr__(self, "best_reachable", number)
+        count = as_count(self.min_completed)
+        if not count:
+            raise OptionError(
+                f"min_completed is {self.min_completed!r}: give a whole number of 1 or more."
+            )
+        object.__setattr__(self, "min_completed", count)
+
+    def check(self, objectives: Sequence[str]) -> None:
+        """Hold that the quality is among the objectives.
+
+        Raises:
+            OptionError: It is not.
+        """
+        check_has_quality(self, objectives)
+
+    def why_stop(self, progress: Progress, history: History) -> str | None:
+        """Say what the trial could reach at best, and which trial dominates that.
+
+        Raises:
+            OptionError: The function given as ``best_reachable`` gave no number.
+            QualityError: The number given as ``best_reachable`` lies outside the quality's bounds.
+        """
+        loss = self._least_loss(progress, history)
+        costs = _projected_costs(progress, history) if self.project else {}
+        least = [
+            loss if name == "quality_loss" else max(progress.least(name), costs.get(name, 0.0))
+            for name in progress.objectives
+        ]
+        better = history.dominating(least)
+        if better is None:
+            return None
+        reached = describe_quantity("quality_loss", loss)
+        how = "by projection dominated" if self.project else "dominated"
+        return f"could reach {reached} at best, {how} by trial {better.number}"
+
+    def _least_loss(self, progress: Progress, history: History) -> float:
+        """Give the least loss that the trial may still reach."""
+        finite = [
+            (step, loss)
+            for step, loss in zip(progress.steps, progress.losses, strict=True)
+            if not math.isnan(loss)
+        ]
+        bound = 0.0
+        if callable(self.best_reachable):
+            bound = _given_loss(self.best_reachable(progress), history.terms.quality_bounds)
+        elif self.best_reachable != "learned":
+            bound = history.terms.quality_bounds.loss(self.best_reachable)
+        elif finite:
+            step, loss = max(finite)
+            n_trials, gain = history.learned(Gains, Gains).largest_from(step)
+            if n_trials >= self.min_completed:
+                bound = max(loss - gain, 0.0)
+        return min([bound, *(loss for _, loss in finite)])
+
+
+def check_has_quality(pruner: Pruner, objectives: Sequence[str]) -> None:
+    """Hold that the quality is among the objectives.
+
+    Raises:
+        OptionError: It is not.
+    """
+    if "quality_loss" not in objectives:
+        raise OptionError(
+            f"A {type(pruner).__name__} compares qualities, and the objectives are "
+            f"{tuple(objectives)!r}: add 'quality_loss' to them, or use a CapPruner."
+        )
+
+
+def _given_loss(quality: object, bounds: QualityBounds) -> float:
+    """Give the loss of what a function holds to be the best quality within reach."""
+    if quality is None:
+        return 0.0
+    number = as_float(quality)
+    if number is None:
+        raise OptionError(
+            f"The function given as best_reachable gave {quality!r}: give a quality, or None "
+            "where it cannot say."
+        )
+    if math.isnan(number):
+        return 0.0
+    # A forecast may overshoot what there can be.
+    low, high = sorted((bounds.worst, bounds.best))
+    return bounds.loss(min(max(number, low), high))
+
+
+def _projected_costs(progress: Progress, history: History) -> dict[str, float]:
+    """Give what the trial will have spent, by objective, where its reports tell a rate."""
+    end = history.learned(Gains, Gains).least_end
+    reports = sorted(zip(progress.steps, progress.energies_kwh, progress.times_s, strict=True))
+    if end is None or len(reports) < 2 or reports[-1][0] >= end:
+        return {}
+    # The first reports hold what starting took: data, compilation.
+    (step, energy_kwh, t_s), (last_step, last_energy_kwh, last_t_s) = (
+        reports[(len(reports) - 1) // 2],
+        reports[-1],
+    )
+    share = (end - last_step) / (last_step - step)
+    total_kwh = last_energy_kwh + share * (last_energy_kwh - energy_kwh)
+    return {
+        "energy_kwh": total_kwh,
+        "co2e_kg": history.terms.grid.co2e_kg(total_kwh),
+        "duration_s": last_t_s + share * (last_t_s - t_s),
+    }
