@@ -176,14 +176,13 @@ def _projected_costs(progress: Progress, history: History) -> dict[str, float]:
     if end is None or len(reports) < 2 or reports[-1][0] >= end:
         return {}
     # The first reports hold what starting took: data, compilation.
-    (step, energy_kwh, t_s), (last_step, last_energy_kwh, last_t_s) = (
-        reports[(len(reports) - 1) // 2],
-        reports[-1],
+    first, last = reports[(len(reports) - 1) // 2], reports[-1]
+    energy_kwh, t_s = (
+        now + (end - last[0]) * (now - before) / (last[0] - first[0])
+        for before, now in zip(first[1:], last[1:], strict=True)
     )
-    share = (end - last_step) / (last_step - step)
-    total_kwh = last_energy_kwh + share * (last_energy_kwh - energy_kwh)
     return {
-        "energy_kwh": total_kwh,
-        "co2e_kg": history.terms.grid.co2e_kg(total_kwh),
-        "duration_s": last_t_s + share * (last_t_s - t_s),
+        "energy_kwh": energy_kwh,
+        "co2e_kg": history.terms.grid.co2e_kg(energy_kwh),
+        "duration_s": t_s,
     }
