@@ -106,6 +106,8 @@ def main(n_trials: int = 1000, n_reports: int = 100) -> None:
         study = go.load_study("s", storage=url)
         history = go.History(terms)
         print_row("refresh, of the whole study", [timed_ms(partial(history.refresh, study))])
+        unchanged = [timed_ms(partial(history.refresh, study)) for _ in range(20)]
+        print_row("refresh, nothing new", unchanged)
         refreshes = []
         for _ in range(20):
             study.add_trial(ended(rng, n_reports))
