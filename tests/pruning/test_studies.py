@@ -119,6 +119,34 @@ def test_a_study_is_halved_at_its_rungs(sampler: str, n_jobs: int) -> None:
     assert study.trials[0].state == TrialState.COMPLETE
 
 
+class Asked(go.Pruner):
+    """Stops nothing, and keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.progress: list[go.Progress] = []
+
+    def why_stop(self, progress: go.Progress, history: go.History) -> None:  # noqa: ARG002
+        """Keep it."""
+        self.progress.append(progress)
+
+
+def test_a_pruner_is_told_when_it_was_asked_before() -> None:
+    """By the greatest step at that time, so that it decides a rung once."""
+    pruner = Asked()
+
+    @go.green_objective(grid=GRID, meter=METER, trackers=[], pruner=pruner)
+    def objective(trial: go.GreenTrial) -> tuple[float, int]:
+        for steps in ((), (0,), (3, 2), (4,)):
+            time.sleep(0.01)
+            for step in steps:
+                trial.report(0.5, step)
+            trial.should_prune()
+        return 0.5, 10
+
+    go.create_study().optimize(objective, n_trials=1)
+    assert [one.asked_step for one in pruner.progress] == [None, None, 0, 3]
+
+
 def test_a_dominated_model_is_not_trained() -> None:
     """Where a perfect trial has fewer parameters, it is stopped before the training begins."""
     nn = pytest.importorskip("torch.nn")
