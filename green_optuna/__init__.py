@@ -4,6 +4,14 @@
 from the measured run; ``pareto_front`` and its ``select`` choose among the trials.
 """
 
+from green_optuna.budget import (
+    Budget,
+    BudgetReached,
+    CarbonBudget,
+    EndedTrial,
+    Spending,
+    StopWhenFlat,
+)
 from green_optuna.carbon import Grid
 from green_optuna.devices import Device
 from green_optuna.doctor import ComponentDiagnosis, Diagnosis, diagnose
@@ -89,7 +97,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BestQuality",
+    "Budget",
+    "BudgetReached",
     "CapPruner",
+    "CarbonBudget",
     "ComponentDiagnosis",
     "ComponentEnergy",
     "Device",
@@ -97,6 +108,7 @@ __all__ = [
     "DirectionsError",
     "DominancePruner",
     "EmptyStudyError",
+    "EndedTrial",
     "Estimate",
     "FlopCount",
     "GreenObjective",
@@ -145,6 +157,8 @@ __all__ = [
     "RunRecord",
     "Selection",
     "Source",
+    "Spending",
+    "StopWhenFlat",
     "StudyError",
     "StudyTerms",
     "TermsError",

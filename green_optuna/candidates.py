@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from green_optuna.errors import OptionError, StudyError
 from green_optuna.ledger import End, Entry, Ledger
-from green_optuna.record import KILLED_ATTRIBUTE
+from green_optuna.record import KILLED_ATTRIBUTE, NOT_STARTED
 from green_optuna.terms import ATTRIBUTE, StudyTerms, check_directions
 from green_optuna.units import whole_counts
 
@@ -31,6 +31,8 @@ _ENDS: dict[TrialState, End] = {
 def entry_of(trial: FrozenTrial, killed: Mapping[str, Any] | None = None) -> Entry | None:
     """Give what a trial adds to its study's ledger, or None while it waits or runs.
 
+    One that was not started, since a budget was reached, adds nothing.
+
     Args:
         trial: The trial.
         killed: What its study keeps of it, where it could not be kept in the trial itself.
@@ -41,7 +43,7 @@ def entry_of(trial: FrozenTrial, killed: Mapping[str, Any] | None = None) -> Ent
     state = kept.get("state", "running")
     # One that Optuna takes for running may have ended for us: SystemExit leaves it so. What it
     # enqueues again after a kill begins with the attributes of the trial that was killed.
-    if trial.state == TrialState.WAITING:
+    if trial.state == TrialState.WAITING or kept.get(NOT_STARTED):
         return None
     if trial.state == TrialState.RUNNING and state in ("running", "killed"):
         return None

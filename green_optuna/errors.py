@@ -18,6 +18,9 @@
     ├── MeterError (RuntimeError)            a meter that delivered no reading
     └── TrackerError (RuntimeError)          a tracker that could not be used at all
 
+    optuna.TrialPruned
+    └── budget.BudgetReached                 a trial not started, since a budget is reached
+
     BaseException
     └── TrialTimeoutError                    inside the user's function only: its time is up
 """

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 import optuna
 
+from green_optuna.budget import checked_budgets
 from green_optuna.carbon import Grid, stated_grid
 from green_optuna.deadline import shielded
 from green_optuna.energy import Meter, MeterOptions
@@ -26,11 +27,13 @@ from green_optuna.quality import QualityBounds
 from green_optuna.session import Session
 from green_optuna.terms import DEFAULT_OBJECTIVES, StudyTerms, check_objectives
 from green_optuna.tracking import MLflowTracker, StudyLog
+from green_optuna.trial_budget import within_budgets
 from green_optuna.trial_run import TrialRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from green_optuna.budget import Budget
     from green_optuna.inference import InferenceOptions
     from green_optuna.outcome import NParams, Result
     from green_optuna.pruning import Pruner
@@ -88,6 +91,7 @@ class GreenObjective:
             the trial's time was up, of which Optuna makes a failed trial.
 
         Raises:
+            BudgetReached: The trial was not started, since the study's budget is reached.
             ObjectiveError: What the function returned cannot be made into objectives.
             StudyError: The study does not fit.
             GridError: Nobody said where the electricity comes from.
@@ -108,9 +112,9 @@ class GreenObjective:
     def _measure(
         self, trial: optuna.Trial, measured: Callable[[GreenTrial], object]
     ) -> tuple[float, ...]:
-        options = self.options
+        options, session = self.options, self._session(trial)
         run = TrialRun(
-            self._session(trial),
+            session,
             trial,
             read=self._read,
             repeats=options.repeats,
@@ -119,6 +123,11 @@ class GreenObjective:
             pruner=options.pruner,
             n_params=options.n_params,
         )
+        with within_budgets(options.budget, session, trial, lambda: run.used_kwh):
+            return self._run(run, measured)
+
+    def _run(self, run: TrialRun, measured: Callable[[GreenTrial], object]) -> tuple[float, ...]:
+        options = self.options
         # All of a trial: Ctrl-C may come at any point, and no run shall stay open.
         try:
             run.begin()
@@ -210,6 +219,7 @@ def green_objective(
     timeout_s: float | None = None,
     inference: InferenceOptions | None = None,
     pruner: Pruner | None = None,
+    budget: Budget | Sequence[Budget] | None = None,
 ) -> Callable[[Callable[..., object]], GreenObjective]: ...
 def green_objective(
     function: Callable[..., object] | None = None,
@@ -226,6 +236,7 @@ def green_objective(
     timeout_s: float | None = None,
     inference: InferenceOptions | None = None,
     pruner: Pruner | None = None,
+    budget: Budget | Sequence[Budget] | None = None,
 ) -> GreenObjective | Callable[[Callable[..., object]], GreenObjective]:
     """Decorate an Optuna objective: it returns ``(1 - quality, CO2e in kg, parameters)``.
 
@@ -272,6 +283,12 @@ def green_objective(
         pruner: What ``trial.should_prune()`` asks: a :class:`DominancePruner`, a
             :class:`ParetoHalvingPruner`, a :class:`CapPruner`, or a :class:`Pruner` of your own.
             Without one, it says no.
+        budget: When to start no further trial: a :class:`CarbonBudget`, a :class:`StopWhenFlat`,
+            a :class:`Budget` of your own, or several. It is asked before each trial, before its
+            trackers and its window are opened. Once it is reached, the trial raises
+            :class:`BudgetReached`, which prunes it with nothing spent, and ``study.optimize``
+            ends. A trial that was enqueued is used up by that. It has no hyperparameters, from
+            which ``TPESampler(multivariate=True)``, resumed later, samples each on its own.
 
     Returns:
         The decorated objective, for ``study.optimize`` or for calls of your own.
@@ -299,6 +316,7 @@ def green_objective(
         timeout_s=timeout_s,
         inference=inference,
         pruner=pruner,
+        budget=checked_budgets(budget),
     )
     if function is None:
         return lambda decorated: _decorate(decorated, options)

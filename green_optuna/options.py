@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from green_optuna.budget import Budget, checked_budgets
 from green_optuna.energy import Meter, MeterOptions
 from green_optuna.errors import OptionError
 from green_optuna.inference import InferenceOptions
@@ -39,6 +40,7 @@ class ObjectiveOptions:
             it takes.
         inference: How the inference of each trial's model is measured; None for not at all.
         pruner: What says when to stop a trial; None for nothing.
+        budget: What says when to start no further trial.
     """
 
     grid: Grid | None = None
@@ -51,6 +53,7 @@ class ObjectiveOptions:
     timeout_s: float | None = None
     inference: InferenceOptions | None = None
     pruner: Pruner | None = None
+    budget: tuple[Budget, ...] = ()
 
     def __post_init__(self) -> None:
         """Check what no other object checks.
@@ -62,6 +65,8 @@ class ObjectiveOptions:
         check_inference(self.inference, self.objectives)
         if self.pruner is not None:
             checked_pruner(self.pruner).check(self.objectives)
+        for budget in checked_budgets(self.budget):
+            budget.check(self.objectives)
         object.__setattr__(self, "repeats", checked_repeats(self.repeats))
         object.__setattr__(self, "timeout_s", checked_timeout(self.timeout_s))
         given: object = self.n_params

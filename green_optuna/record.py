@@ -36,6 +36,8 @@ EACH_RUN = "each_run"
 LOSS_INTERVAL = "loss_interval"
 # And under this one, what the inference of its model costs.
 INFERENCE = "inference"
+# And this one says that a trial was not started, since a budget was reached.
+NOT_STARTED = "not_started"
 KILLED_ATTRIBUTE = "green_optuna.killed."
 """With a trial's number behind it, the attribute of a study that keeps what a killed trial cost
 where the trial itself takes no attribute any more: Optuna's heartbeat had ended it."""
@@ -190,6 +192,21 @@ class TrialRecord:
         if self.overhead.total_kwh > 0:
             kept["overhead_kwh"] = self.overhead.to_dict()
         return kept
+
+
+def not_started_attribute(reason: str) -> dict[str, Any]:
+    """Give what Optuna's storage keeps of a trial that was not started.
+
+    Args:
+        reason: Why, in a few words.
+    """
+    return {"version": VERSION, "state": "pruned", "stopped": reason, NOT_STARTED: True}
+
+
+def why_not_started(trial: FrozenTrial) -> str | None:
+    """Say why a trial was not started, as its study keeps it; None where it was."""
+    kept = trial.user_attrs.get(ATTRIBUTE, {})
+    return kept["stopped"] if kept.get(NOT_STARTED) else None
 
 
 def in_one_line(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import optuna
 
+from green_optuna.budget import SpendingReader
 from green_optuna.energy import basis_of, sampler_for
 from green_optuna.energy.fingerprint import hardware_fingerprint
 from green_optuna.joining import settle_terms, warn_of_ignored_pruner, warn_of_other_measuring
@@ -70,13 +71,20 @@ class Session:
         warn_of_other_measuring(study, here, self.terms)
         self.log = log_for(self.terms)
         self.history = History(self.terms)
+        self.spending = SpendingReader(self.terms.grid)
         self.journal = Journal(study, self.terms.key, self.sampler)
-        self._warned: set[str] = set()
+        self._warned: dict[str, object] = {}
         with self.sampler.excluded():
             fold_killed_quietly(study, self.terms, self.log.finish)
 
-    def warn_once(self, text: str) -> None:
-        """Warn of something that may be so in each trial: once a study and process."""
-        if text not in self._warned:
-            self._warned.add(text)
+    def warn_once(self, text: str, *, of: str | None = None) -> None:
+        """Warn of something that may be so in each trial: once a study and process.
+
+        Args:
+            text: A sentence.
+            of: What it is about, where the sentence is not the same each time.
+        """
+        mine = object()
+        # In one step, for threads.
+        if self._warned.setdefault(text if of is None else of, mine) is mine:
             _logger.warning("Study %r: %s", self.study_name, text)

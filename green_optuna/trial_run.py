@@ -111,6 +111,11 @@ class TrialRun:
                 self._pruning.refresh()
 
     @property
+    def used_kwh(self) -> float:
+        """What it has used so far, in kWh, up to the latest reading; 0 before its window opens."""
+        return 0.0 if self._window is None else self._window.energy.total_kwh
+
+    @property
     def inference(self) -> InferenceCost | None:
         """What the inference of its model costs, where that was asked for and can be told."""
         return self._record.inference

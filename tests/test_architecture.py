@@ -65,6 +65,7 @@ LAYERS = (
     "joining",
     "session",
     "trial_pruning",
+    "trial_budget",
     "trial_run",
     "objective",
     "report",

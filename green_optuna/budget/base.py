@@ -1,0 +1,68 @@
+"""What a budget is: something that says why no further trial of a study should be started."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import optuna
+
+from green_optuna.errors import OptionError
+
+if TYPE_CHECKING:
+    from green_optuna.budget.spending import Spending
+
+
+class BudgetReached(optuna.TrialPruned):
+    """A trial was not started, since a budget of its study is reached; it spent nothing.
+
+    ``study.optimize`` takes it as it does any ``optuna.TrialPruned``, and stops. Who asks for
+    trials and tells their values catches it, tells ``state=TrialState.PRUNED``, and asks for no
+    more.
+    """
+
+
+class Budget:
+    """Says when a study has had enough; subclass it for one of your own.
+
+    It is asked before each trial, by each worker for itself, and must be quick. It is pickled
+    with the objective, and keeps nothing of a study: what has been spent comes as a
+    :class:`Spending`.
+    """
+
+    def check(self, objectives: Sequence[str]) -> None:
+        """Hold that it can be used with a study's objectives; when the objective is decorated.
+
+        Raises:
+            OptionError: It cannot.
+        """
+
+    def why_stop(self, spending: Spending) -> str | None:
+        """Say in a few words why no further trial should start; None where one may.
+
+        Args:
+            spending: What the study has spent so far, and on what.
+        """
+        raise NotImplementedError
+
+
+def checked_budgets(given: object) -> tuple[Budget, ...]:
+    """Give the budgets of an option that takes none, one or several.
+
+    Raises:
+        OptionError: One of them is none.
+    """
+    if given is None:
+        return ()
+    all_given: Sequence[object] = [given]
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        all_given = given
+    budgets: list[Budget] = []
+    for budget in all_given:
+        if not isinstance(budget, Budget):
+            raise OptionError(
+                f"budget is {budget!r}: give CarbonBudget(co2e_kg=1e-3), say, StopWhenFlat(...), "
+                "a list of both, or None."
+            )
+        budgets.append(budget)
+    return tuple(budgets)
