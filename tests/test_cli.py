@@ -504,6 +504,28 @@ def test_run_resumes_a_study_and_counts_all_it_spent(command: Command) -> None:
     assert f"{format_co2e(read_candidates(study).spent_co2e_kg)} CO2e" in again.err
 
 
+def test_run_ends_with_its_budget(command: Command) -> None:
+    """The bar says what is left, the end says why, the front is shown, and all is well."""
+    ran = run(command, "endless", "study.n_trials=50", "budget.energy_kwh=1e-5")
+    n = len(load().trials) - 1
+    assert ran.code == 0
+    assert 1 <= n < 20
+    assert read_candidates(load()).spent_kwh > 0.5e-5
+    assert f"{n}/50 trials" in ran.err
+    assert re.search(r"CO2e, [\d.]+ \w+ left", ran.err)
+    assert "Stopped by the study's budget: " in " ".join((ran.out + ran.err).split())
+    assert "completed trials" in ran.out
+    again = run(command, "endless", "budget.energy_kwh=1e-5")
+    assert (again.code, len(load().trials)) == (0, n + 2)
+
+
+def test_run_refuses_a_budget_that_is_none(command: Command) -> None:
+    """Before the first trial."""
+    ran = run(command, "objective", "budget.co2e_kg=-1")
+    assert ran.code == 2
+    assert "co2e_kg is -1.0" in ran.err
+
+
 def test_run_measures_a_plain_function(command: Command) -> None:
     """It is decorated with the options of the configuration."""
     options = ("grid.country=POL", "trackers.mlflow.enabled=false", "study.n_trials=1")

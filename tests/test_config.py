@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 
 from green_optuna import (
     BestQuality,
+    CarbonBudget,
     GreenObjective,
     Grid,
     GridError,
@@ -26,12 +27,14 @@ from green_optuna import (
     OptionError,
     QualityBounds,
     ReplayMeter,
+    StopWhenFlat,
     Tolerance,
     Tracker,
     WandbTracker,
     green_objective,
 )
 from green_optuna.config import (
+    BudgetConfig,
     GridConfig,
     InferenceConfig,
     MeterConfig,
@@ -75,6 +78,12 @@ def decorated(trial):
 @go.green_objective(country="FRA", meter=go.ReplayMeter(cpu_w=50.0), trackers=[])
 def replayed(trial):
     return plain(trial)
+
+@go.green_objective(
+    country="FRA", budget=[go.StopWhenFlat(1.0), go.CarbonBudget(co2e_kg=2.0, energy_kwh=3.0)]
+)
+def budgeted(trial):
+    return 0.5, 3
 
 @go.green_objective(country="FRA", inference=go.InferenceOptions(inputs=(1,), runs=7))
 def inferring(trial):
@@ -149,6 +158,9 @@ def test_the_sections_have_the_options_of_what_they_make() -> None:
     assert {item.name for item in fields(MeterConfig)} == {
         item.name for item in fields(MeterOptions)
     }
+    assert {item.name for item in fields(BudgetConfig)} == {
+        item.name for item in fields(CarbonBudget)
+    }
     options: set[str] = set()
     for rule in RULES.values():
         options |= {item.name for item in fields(rule)}  # type: ignore[arg-type]  # all are dataclasses
@@ -183,6 +195,7 @@ def test_the_sections_have_the_options_of_what_they_make() -> None:
         ("timeout_s=inf", "timeout_s", math.inf),
         ("meter.gpu_ids=[0,GPU-1f]", "meter.gpu_ids", [0, "GPU-1f"]),
         ("trackers.mlflow.enabled=false", "trackers.mlflow.enabled", False),
+        ("budget.co2e_kg=0.001", "budget.co2e_kg", 0.001),
         ("rule.max_co2e_kg=1e-6", "rule.max_co2e_kg", 1e-6),
     ],
 )
@@ -432,7 +445,7 @@ def test_two_files_of_one_name_are_two_modules(tmp_path: Path) -> None:
         (":plain", "path/to/file.py:function"),
         ("trian.py:plain", "Did you mean 'train.py'?"),
         ("nowhere/at/all.py:plain", "nowhere/at/all.py"),
-        ("train.py:plan", "It has plain, decorated, replayed, inferring, inputs, Model."),
+        ("train.py:plan", "It has plain, decorated, replayed, budgeted, inferring, inputs, Model."),
         ("train.py:number", "of type int"),
         ("train.py:Model", "of type type"),
         ("train.py:go", "of type module"),
@@ -485,6 +498,7 @@ def made(name: str, config: RunConfig | None = None) -> GreenObjective:
             repeats=given.repeats,
             timeout_s=given.timeout_s,
             inference=given.inference,
+            budget=given.budget,
         )
     )
 
@@ -530,6 +544,17 @@ def test_what_is_set_replaces_the_decorators_option() -> None:
 
 
 @pytest.mark.usefixtures("train")
+def test_a_cap_that_is_set_joins_what_else_stops_the_study() -> None:
+    """It is added where the decorator has no budget, and else replaces the same cap alone."""
+    added = made("decorated", RunConfig(budget=BudgetConfig(co2e_kg=0.5))).options.budget
+    assert added == (CarbonBudget(co2e_kg=0.5),)
+    flat = StopWhenFlat(1.0)
+    assert made("budgeted").options.budget == (flat, CarbonBudget(co2e_kg=2.0, energy_kwh=3.0))
+    changed = made("budgeted", RunConfig(budget=BudgetConfig(co2e_kg=0.5))).options.budget
+    assert changed == (flat, CarbonBudget(co2e_kg=0.5, energy_kwh=3.0))
+
+
+@pytest.mark.usefixtures("train")
 def test_a_file_that_two_keys_name_is_one_module() -> None:
     """What it makes once is made once, and its classes are the same in both functions."""
     config = RunConfig(
@@ -566,6 +591,7 @@ def test_inference_is_measured_on_inputs_that_a_function_gives() -> None:
     ("config", "said"),
     [
         (RunConfig(repeats=0), "repeats is 0"),
+        (RunConfig(budget=BudgetConfig(co2e_kg=-1.0)), r"budget's co2e_kg is -1\.0"),
         (RunConfig(objectives=["flops"]), r"inference\.inputs=train\.py:inputs"),
         (RunConfig(inference=InferenceConfig(runs=3)), r"inference\.runs is given"),
         (

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import optuna
 
-from green_optuna.candidates import entry_of, read_candidates
+from green_optuna.budget import CarbonBudget, SpendingReader
+from green_optuna.budget.carbon import show
+from green_optuna.carbon import Grid
 from green_optuna.cli import render
 from green_optuna.cli.interrupt import Interrupt
 from green_optuna.cli.spelling import grid_keys, rule_options
@@ -17,14 +19,14 @@ from green_optuna.cli.storage import DEFAULT_STORAGE, open_storage
 from green_optuna.config import make_objective
 from green_optuna.errors import OptionError
 from green_optuna.front import pareto_front
-from green_optuna.record import measurement_of
+from green_optuna.record import why_not_started
 from green_optuna.study import create_study
 from green_optuna.terms import StudyTerms, read_terms
 from green_optuna.units import format_co2e
 from green_optuna.urls import shown_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from optuna.trial import FrozenTrial
     from rich.progress import Progress
@@ -45,7 +47,8 @@ def run_study(config: RunConfig) -> int:
         config: What to run. All of it is checked before the first trial.
 
     Returns:
-        The exit code: 0, or 130 where Ctrl-C ended the run, after what there is was shown.
+        The exit code: 0, also where a budget ended the run, or 130 where Ctrl-C did, after what
+        there is was shown.
 
     Raises:
         GreenOptunaError: The configuration cannot be used, a trial cannot be measured, or there
@@ -66,7 +69,13 @@ def run_study(config: RunConfig) -> int:
             objectives=objective.options.objectives,
         )
         _check_terms(study, objective.options)
-        interrupted = _optimise(study, objective, config.study)
+        reached: list[str | None] = []
+        interrupted = _optimise(
+            study, objective, config.study, lambda _, trial: reached.append(why_not_started(trial))
+        )
+    reason = next(filter(None, reached), None)
+    if reason is not None:
+        render.say(f"Stopped by the study's budget: {reason}.")
     if interrupted:
         render.say("Stopped with Ctrl-C; this is what there is:")
     with rule_options():
@@ -104,17 +113,30 @@ def _check_terms(study: optuna.Study, options: ObjectiveOptions) -> None:
         terms.agree(stored, study.study_name)
 
 
-def _optimise(study: optuna.Study, objective: GreenObjective, config: StudyConfig) -> bool:
-    """Run the trials, showing their progress; tell whether Ctrl-C ended them."""
+def _optimise(
+    study: optuna.Study,
+    objective: GreenObjective,
+    config: StudyConfig,
+    *callbacks: Callable[[optuna.Study, FrozenTrial], None],
+) -> bool:
+    """Run the trials, showing their progress; tell whether Ctrl-C ended them.
+
+    Args:
+        study: The study.
+        objective: Its objective.
+        config: How much of it is done.
+        callbacks: Who else is told of each trial that has ended.
+    """
     interrupt = Interrupt(in_threads=config.n_jobs != 1)
     with interrupt, _progress() as progress:
+        tally = _Tally(study, objective.options, progress, config.n_trials, interrupt)
         try:
             study.optimize(
                 objective,
                 n_trials=config.n_trials,
                 timeout=config.timeout_s,
                 n_jobs=config.n_jobs,
-                callbacks=[_Tally(study, progress, config.n_trials, interrupt)],
+                callbacks=[tally, *callbacks],
             )
         except KeyboardInterrupt:
             return True
@@ -127,34 +149,39 @@ def _optimise(study: optuna.Study, objective: GreenObjective, config: StudyConfi
 
 
 class _Tally:
-    """Counts the trials and what the study has spent, for the progress bar."""
+    """Counts the trials, and what the study has spent and has left, for the progress bar."""
 
     def __init__(
         self,
         study: optuna.Study,
+        options: ObjectiveOptions,
         progress: Progress,
         n_trials: int | None,
         interrupt: Interrupt,
     ) -> None:
-        # A study that is resumed has spent something already.
-        self._spent_co2e_kg = read_candidates(study).spent_co2e_kg
+        self._spending = SpendingReader(options.grid or Grid.from_environment())
+        self._budgets = [one for one in options.budget if isinstance(one, CarbonBudget)]
         self._progress = progress
         self._interrupt = interrupt
         self._lock = threading.Lock()
-        self._task = progress.add_task(study.study_name, total=n_trials, spent=self._spent())
+        self._task = progress.add_task(study.study_name, total=n_trials, spent=self._spent(study))
 
     def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        measurement, entry = measurement_of(trial), entry_of(trial)
+        advance = 1 if why_not_started(trial) is None else 0
         with self._lock:
-            if measurement is not None and entry is not None:
-                spent_kwh = measurement.energy_kwh + entry.overhead_kwh
-                self._spent_co2e_kg += measurement.grid.co2e_kg(spent_kwh)
-            self._progress.update(self._task, advance=1, spent=self._spent())
+            self._progress.update(self._task, advance=advance, spent=self._spent(study))
         if self._interrupt.asked:
             study.stop()
 
-    def _spent(self) -> str:
-        return f"{format_co2e(self._spent_co2e_kg)} CO2e"
+    def _spent(self, study: optuna.Study) -> str:
+        """Say what all workers of the study have spent, and what is left of its budgets."""
+        spending = self._spending.read(study)
+        left = [
+            f"{show(name, max(amount, 0.0))} left"
+            for budget in self._budgets
+            for name, amount in budget.left(spending).items()
+        ]
+        return ", ".join([f"{format_co2e(spending.co2e_kg)} CO2e", *left])
 
 
 def _progress() -> Progress:

@@ -3,6 +3,7 @@
 from green_optuna.config.compose import conf_folder, load_config
 from green_optuna.config.objective import load_function, make_objective
 from green_optuna.config.schema import (
+    BudgetConfig,
     GridConfig,
     InferenceConfig,
     MeterConfig,
@@ -15,6 +16,7 @@ from green_optuna.config.schema import (
 )
 
 __all__ = [
+    "BudgetConfig",
     "GridConfig",
     "InferenceConfig",
     "MLflowConfig",

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from green_optuna.budget import Budget, CarbonBudget
 from green_optuna.carbon import Grid
 from green_optuna.config.schema import given_options
 from green_optuna.energy import MeterOptions
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from green_optuna.config.schema import (
+        BudgetConfig,
         GridConfig,
         InferenceConfig,
         MeterConfig,
@@ -71,6 +73,7 @@ def make_objective(config: RunConfig) -> GreenObjective:
         repeats=given.repeats if config.repeats is None else config.repeats,
         timeout_s=given.timeout_s if config.timeout_s is None else config.timeout_s,
         inference=_inference(config.inference, given.inference),
+        budget=_budget(config.budget, given.budget),
     )
     return decorated if options == given else GreenObjective(decorated.function, options)
 
@@ -228,6 +231,17 @@ def _inference(config: InferenceConfig, given: InferenceOptions | None) -> Infer
             "give inference.inputs=train.py:inputs as well, a function of the model."
         )
     return InferenceOptions(**options) if options else None
+
+
+def _budget(config: BudgetConfig, given: tuple[Budget, ...]) -> tuple[Budget, ...]:
+    """Give the budgets with the caps that the configuration sets; what else stops it stays."""
+    options = given_options(config)
+    if not options:
+        return given
+    ours = next((one for one in given if isinstance(one, CarbonBudget)), None)
+    if ours is None:
+        return (CarbonBudget(**options), *given)
+    return tuple(replace(ours, **options) if one is ours else one for one in given)
 
 
 def _trackers(config: TrackersConfig, given: tuple[Tracker, ...]) -> tuple[Tracker, ...]:

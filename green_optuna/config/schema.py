@@ -129,6 +129,14 @@ class InferenceConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetConfig:
+    """What the study may spend in all: the options of :class:`green_optuna.CarbonBudget`."""
+
+    co2e_kg: float | None = None
+    energy_kwh: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MLflowConfig:
     """Whether and where MLflow is told: the options of :class:`green_optuna.MLflowTracker`.
 
@@ -234,6 +242,7 @@ class RunConfig:
         repeats: How often the objective's function runs in each trial.
         timeout_s: How long a trial may take, in s; infinity for as long as it takes.
         inference: How the inference of each trial's model is measured.
+        budget: What the study may spend in all.
         rule: Which trial of the front is selected in the end.
     """
 
@@ -248,6 +257,7 @@ class RunConfig:
     repeats: int | None = None
     timeout_s: float | None = None
     inference: InferenceConfig = field(default_factory=InferenceConfig)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
     rule: RuleConfig = field(default_factory=RuleConfig)
 
     @property
@@ -260,7 +270,7 @@ class RunConfig:
 
 
 def given_options(
-    section: GridConfig | MeterConfig | InferenceConfig | MLflowConfig | WandbConfig,
+    section: GridConfig | MeterConfig | InferenceConfig | BudgetConfig | MLflowConfig | WandbConfig,
 ) -> dict[str, Any]:
     """Give those options of a section that are not left to the decorator."""
     return _given(section)
