@@ -43,10 +43,12 @@ from green_optuna.errors import (
     TrialTimeoutError,
 )
 from green_optuna.estimate import Estimate, estimate
+from green_optuna.forecast import Expected, Forecast
+from green_optuna.forecasting import forecast_trial
 from green_optuna.front import ParetoFront, pareto_front
 from green_optuna.inference import InferenceCost, InferenceOptions, measure_inference
 from green_optuna.intervals import Interval
-from green_optuna.ledger import Ledger, LedgerRow
+from green_optuna.ledger import Ledger, LedgerRow, Saved
 from green_optuna.measure import MeasuredFunction, measure
 from green_optuna.measured import MeasuredRun
 from green_optuna.models import (
@@ -110,7 +112,9 @@ __all__ = [
     "EmptyStudyError",
     "EndedTrial",
     "Estimate",
+    "Expected",
     "FlopCount",
+    "Forecast",
     "GreenObjective",
     "GreenOptunaError",
     "GreenTrial",
@@ -155,6 +159,7 @@ __all__ = [
     "Report",
     "Rule",
     "RunRecord",
+    "Saved",
     "Selection",
     "Source",
     "Spending",
@@ -176,6 +181,7 @@ __all__ = [
     "diagnose",
     "energy_weighted_score",
     "estimate",
+    "forecast_trial",
     "green_objective",
     "load_study",
     "log_front",

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from green_optuna.errors import OptionError, StudyError
 from green_optuna.ledger import End, Entry, Ledger
-from green_optuna.record import KILLED_ATTRIBUTE, NOT_STARTED
+from green_optuna.record import KILLED_ATTRIBUTE, NOT_STARTED, forecast_from_dict
 from green_optuna.terms import ATTRIBUTE, StudyTerms, check_directions
 from green_optuna.units import whole_counts
 
@@ -48,10 +48,16 @@ def entry_of(trial: FrozenTrial, killed: Mapping[str, Any] | None = None) -> Ent
     if trial.state == TrialState.RUNNING and state in ("running", "killed"):
         return None
     energies_kwh = kept.get("energy_kwh")
+    energy_kwh = None if energies_kwh is None else sum(energies_kwh.values())
+    end: End = "killed" if state == "killed" else _ENDS.get(trial.state, state)
+    forecast = forecast_from_dict(kept) if end == "pruned" else None
     return Entry(
         number=trial.number,
-        end="killed" if state == "killed" else _ENDS.get(trial.state, state),
-        energy_kwh=None if energies_kwh is None else sum(energies_kwh.values()),
+        end=end,
+        energy_kwh=energy_kwh,
+        saved_kwh=None
+        if forecast is None or energy_kwh is None
+        else forecast.saved_kwh(energy_kwh),
         overhead_kwh=sum(kept.get("overhead_kwh", {}).values()),
     )
 

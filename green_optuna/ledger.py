@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from green_optuna.forecast import Expected
 from green_optuna.units import format_co2e, format_count, format_energy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from green_optuna.carbon import Grid
     from green_optuna.energy import Measurement
@@ -33,12 +34,15 @@ class Entry:
         end: How it ended.
         energy_kwh: Its energy in kWh; None where it was not measured.
         overhead_kwh: What its process used between trials before its end, in kWh.
+        saved_kwh: What it would have used beyond that, by forecast, had it not been pruned, in kWh;
+            None where that is not known.
     """
 
     number: int
     end: End
     energy_kwh: float | None
     overhead_kwh: float = 0.0
+    saved_kwh: Expected | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,53 @@ class LedgerRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What pruning saved, by forecast, against running the pruned trials to their end.
+
+    Nobody has measured it, and it is no part of what was spent.
+
+    Attributes:
+        n_trials: Of how many pruned trials the forecast is known; the others' is in no amount.
+        energy_kwh: What they would have used beyond what they did, in kWh. Each end of the
+            interval is the sum of the trials' ends, as though all forecasts were off the same way.
+        co2e_kg: The same in kg of CO2e.
+    """
+
+    n_trials: int
+    energy_kwh: Expected
+    co2e_kg: Expected
+
+    @classmethod
+    def of(cls, amounts_kwh: Sequence[Expected], grid: Grid) -> Self:
+        """Add up what each trial would have used, in kWh; at least one."""
+        energy_kwh = Expected(
+            low=math.fsum(one.low for one in amounts_kwh),
+            mid=math.fsum(one.mid for one in amounts_kwh),
+            high=math.fsum(one.high for one in amounts_kwh),
+        )
+        return cls(
+            n_trials=len(amounts_kwh),
+            energy_kwh=energy_kwh,
+            co2e_kg=energy_kwh.map(grid.co2e_kg),
+        )
+
+    def __str__(self) -> str:
+        """Say it in a sentence: ``Pruning saved about 9 mg of CO2e (8 mg to 11 mg), ...``."""
+        mid, low, high = (
+            format_co2e(kg) for kg in (self.co2e_kg.mid, self.co2e_kg.low, self.co2e_kg.high)
+        )
+        trials = "1 pruned trial" if self.n_trials == 1 else f"{self.n_trials} pruned trials"
+        return (
+            f"Pruning saved about {mid} of CO2e ({low} to {high}), by forecast of {trials}, "
+            "against running to the end."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain data, in kWh and kg."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """What a study has spent so far.
 
@@ -75,10 +126,12 @@ class Ledger:
         not_measured: The numbers of the trials that ended without a measurement: those that
             ran without green_optuna, that a meter failed, or that were killed before the first
             sample. Whatever they used is in no row.
+        saved: What pruning saved, by forecast; None where no pruned trial's forecast is known.
     """
 
     rows: tuple[LedgerRow, ...]
     not_measured: tuple[int, ...] = ()
+    saved: Saved | None = None
 
     @classmethod
     def of(cls, entries: Iterable[Entry], grid: Grid | None) -> Self:
@@ -94,6 +147,7 @@ class Ledger:
         for entry in entries:
             if entry.energy_kwh is not None:
                 amounts[entry.end].append(entry.energy_kwh)
+        saved_kwh = [entry.saved_kwh for entry in entries if entry.saved_kwh is not None]
         overhead_kwh = math.fsum(entry.overhead_kwh for entry in entries)
 
         def row(account: Account) -> LedgerRow:
@@ -108,6 +162,7 @@ class Ledger:
         return cls(
             rows=tuple(row(account) for account in ACCOUNTS),
             not_measured=tuple(entry.number for entry in entries if entry.energy_kwh is None),
+            saved=Saved.of(saved_kwh, grid) if saved_kwh and grid else None,
         )
 
     @property
@@ -152,6 +207,7 @@ class Ledger:
                 "co2e_kg": self.co2e_kg,
             },
             "not_measured": list(self.not_measured),
+            "saved": None if self.saved is None else self.saved.to_dict(),
         }
 
     def __str__(self) -> str:
@@ -176,6 +232,8 @@ class Ledger:
         trainings = self.against(measurement)
         if trainings is not None:
             said.append(f"That is {show_trainings(trainings)} of trial {trial}.")
+        if self.saved is not None:
+            said.append(str(self.saved))
         if self.not_measured:
             said.append(self.note())
         return " ".join(said)

@@ -121,6 +121,7 @@ class GreenObjective:
             timeout_s=options.timeout_s,
             inference=options.inference,
             pruner=options.pruner,
+            total_steps=options.total_steps,
             n_params=options.n_params,
         )
         with within_budgets(options.budget, session, trial, lambda: run.used_kwh):
@@ -220,6 +221,7 @@ def green_objective(
     inference: InferenceOptions | None = None,
     pruner: Pruner | None = None,
     budget: Budget | Sequence[Budget] | None = None,
+    total_steps: int | str | None = None,
 ) -> Callable[[Callable[..., object]], GreenObjective]: ...
 def green_objective(
     function: Callable[..., object] | None = None,
@@ -237,6 +239,7 @@ def green_objective(
     inference: InferenceOptions | None = None,
     pruner: Pruner | None = None,
     budget: Budget | Sequence[Budget] | None = None,
+    total_steps: int | str | None = None,
 ) -> GreenObjective | Callable[[Callable[..., object]], GreenObjective]:
     """Decorate an Optuna objective: it returns ``(1 - quality, CO2e in kg, parameters)``.
 
@@ -289,6 +292,9 @@ def green_objective(
             :class:`BudgetReached`, which prunes it with nothing spent, and ``study.optimize``
             ends. A trial that was enqueued is used up by that. It has no hyperparameters, from
             which ``TPESampler(multivariate=True)``, resumed later, samples each on its own.
+        total_steps: How many steps a trial makes, or the name of the hyperparameter that says
+            so, such as "epochs". With it, or else by the last steps of finished trials, what a
+            trial will cost is forecast while it runs, and what pruning saved when it is pruned.
 
     Returns:
         The decorated objective, for ``study.optimize`` or for calls of your own.
@@ -317,6 +323,7 @@ def green_objective(
         inference=inference,
         pruner=pruner,
         budget=checked_budgets(budget),
+        total_steps=total_steps,
     )
     if function is None:
         return lambda decorated: _decorate(decorated, options)

@@ -41,6 +41,8 @@ class ObjectiveOptions:
         inference: How the inference of each trial's model is measured; None for not at all.
         pruner: What says when to stop a trial; None for nothing.
         budget: What says when to start no further trial.
+        total_steps: How many steps a trial makes, or the name of the hyperparameter that says
+            so; None where it is not known.
     """
 
     grid: Grid | None = None
@@ -54,13 +56,15 @@ class ObjectiveOptions:
     inference: InferenceOptions | None = None
     pruner: Pruner | None = None
     budget: tuple[Budget, ...] = ()
+    total_steps: int | str | None = None
 
     def __post_init__(self) -> None:
         """Check what no other object checks.
 
         Raises:
-            OptionError: ``n_params``, ``repeats``, ``timeout_s`` or ``inference`` is none of what
-                it can be, or an objective is made of inference that is not measured.
+            OptionError: ``n_params``, ``repeats``, ``timeout_s``, ``total_steps`` or ``inference``
+                is none of what it can be, or an objective is made of inference that is not
+                measured.
         """
         check_inference(self.inference, self.objectives)
         if self.pruner is not None:
@@ -69,6 +73,7 @@ class ObjectiveOptions:
             budget.check(self.objectives)
         object.__setattr__(self, "repeats", checked_repeats(self.repeats))
         object.__setattr__(self, "timeout_s", checked_timeout(self.timeout_s))
+        object.__setattr__(self, "total_steps", checked_total_steps(self.total_steps))
         given: object = self.n_params
         count = as_count(given)
         if count is not None:
@@ -117,3 +122,20 @@ def checked_pruner(given: object) -> Pruner:
             "CapPruner(max_co2e_kg=1e-3), or None."
         )
     return given
+
+
+def checked_total_steps(given: object) -> int | str | None:
+    """Give a number of steps, or the name of a hyperparameter, if it is one.
+
+    Raises:
+        OptionError: It is neither.
+    """
+    count = as_count(given)
+    if count:
+        return count
+    if given is None or (isinstance(given, str) and given):
+        return given
+    raise OptionError(
+        f"total_steps is {given!r}: give a whole number of 1 or more, or the name of the "
+        'hyperparameter that says it, such as "epochs".'
+    )

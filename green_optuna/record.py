@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from green_optuna.carbon import Grid
 from green_optuna.energy import ComponentEnergy, Measurement
 from green_optuna.energy.stored import measurement_from_dict, measurement_to_dict
+from green_optuna.forecast import Forecast
 from green_optuna.inference import InferenceCost
 from green_optuna.intervals import Interval
 from green_optuna.models import ParameterCount
@@ -38,6 +39,8 @@ LOSS_INTERVAL = "loss_interval"
 INFERENCE = "inference"
 # And this one says that a trial was not started, since a budget was reached.
 NOT_STARTED = "not_started"
+# And under this one, what a trial that was pruned would have cost.
+FORECAST = "forecast"
 KILLED_ATTRIBUTE = "green_optuna.killed."
 """With a trial's number behind it, the attribute of a study that keeps what a killed trial cost
 where the trial itself takes no attribute any more: Optuna's heartbeat had ended it."""
@@ -128,6 +131,8 @@ class TrialRecord:
         reports: What it reported.
         error: The exception that ended it, in one line; None unless it failed or was killed.
         stopped: Why the pruner stopped it; None unless it did.
+        forecast: What one run of its function will cost, while it runs; what it would have cost,
+            where it was pruned. None where there is too little to tell.
         live_flushes: How often trackers were told of it while it ran. What that took is part
             of its measurement.
     """
@@ -153,6 +158,7 @@ class TrialRecord:
     reports: tuple[Report, ...] = ()
     error: str | None = None
     stopped: str | None = None
+    forecast: Forecast | None = None
     live_flushes: int = 0
 
     @property
@@ -172,12 +178,10 @@ class TrialRecord:
             "state": self.state,
             "run_ids": dict(self.run_ids),
         }
-        if self.stopped is not None:
-            kept["stopped"] = self.stopped
-        if self.quality is not None:
-            kept["quality"] = self.quality
-        if self.n_params is not None:
-            kept["n_params"] = self.n_params
+        plain = {"stopped": self.stopped, "quality": self.quality, "n_params": self.n_params}
+        kept |= {name: value for name, value in plain.items() if value is not None}
+        if self.forecast is not None:
+            kept[FORECAST] = self.forecast.to_dict()
         if self.parameters is not None:
             kept["n_total_params"] = self.parameters.total
             kept["n_trainable_params"] = self.parameters.trainable
@@ -249,6 +253,11 @@ def inference_of(trial: FrozenTrial) -> InferenceCost | None:
 def inference_from_dict(kept: Mapping[str, Any]) -> InferenceCost | None:
     """Give what an inference costs, from what is kept of its trial."""
     return InferenceCost.from_dict(kept[INFERENCE]) if INFERENCE in kept else None
+
+
+def forecast_from_dict(kept: Mapping[str, Any]) -> Forecast | None:
+    """Give what a trial would have cost, from what is kept of it."""
+    return Forecast.from_dict(kept[FORECAST]) if FORECAST in kept else None
 
 
 def _own_intervals(

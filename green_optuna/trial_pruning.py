@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from green_optuna.pruning import Pruner
     from green_optuna.record import Report
     from green_optuna.session import Session
+    from green_optuna.terms import StudyTerms
 
 # How often a running trial looks for trials that have ended elsewhere, in s.
 REFRESH_S = 5.0
@@ -108,22 +109,53 @@ class TrialPruning:
         }
 
     def _progress(self, reports: Sequence[Report]) -> Progress:
-        terms = self._session.terms
-        bounds = terms.quality_bounds
-        energy_kwh, t_s = self._spent()
-        return Progress(
-            number=self._number,
-            objectives=terms.objectives,
-            steps=tuple(report.step for report in reports),
-            losses=tuple(
-                math.nan if math.isnan(report.quality) else bounds.loss(report.quality)
-                for report in reports
-            ),
-            energies_kwh=tuple(report.energy_kwh for report in reports),
-            times_s=tuple(report.t_s for report in reports),
+        energy_kwh, duration_s = self._spent()
+        return progress_of(
+            self._session.terms,
+            self._number,
+            reports,
             energy_kwh=energy_kwh,
-            co2e_kg=terms.grid.co2e_kg(energy_kwh),
-            duration_s=t_s,
+            duration_s=duration_s,
             n_params=self.n_params,
             asked_step=self._asked_step,
         )
+
+
+def progress_of(
+    terms: StudyTerms,
+    number: int,
+    reports: Sequence[Report],
+    *,
+    energy_kwh: float,
+    duration_s: float,
+    n_params: int | None = None,
+    asked_step: int | None = None,
+) -> Progress:
+    """Say how far a running trial is.
+
+    Args:
+        terms: Of its study.
+        number: Its number.
+        reports: What it has reported.
+        energy_kwh: What it has used by now, in kWh.
+        duration_s: How long it has run, in s.
+        n_params: Its number of parameters, where it is known.
+        asked_step: The last step that it had reported when it asked before.
+    """
+    bounds = terms.quality_bounds
+    return Progress(
+        number=number,
+        objectives=terms.objectives,
+        steps=tuple(report.step for report in reports),
+        losses=tuple(
+            math.nan if math.isnan(report.quality) else bounds.loss(report.quality)
+            for report in reports
+        ),
+        energies_kwh=tuple(report.energy_kwh for report in reports),
+        times_s=tuple(report.t_s for report in reports),
+        energy_kwh=energy_kwh,
+        co2e_kg=terms.grid.co2e_kg(energy_kwh),
+        duration_s=duration_s,
+        n_params=n_params,
+        asked_step=asked_step,
+    )

@@ -19,6 +19,7 @@ from green_optuna.repeats import Repeats
 from green_optuna.terms import ATTRIBUTE, VERSION
 from green_optuna.tracking.live import called_every
 from green_optuna.trial import GreenTrial
+from green_optuna.trial_forecast import TrialForecast
 from green_optuna.trial_inference import TrialInference
 from green_optuna.trial_pruning import TrialPruning
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from green_optuna.energy import Measurement, Window
+    from green_optuna.forecast import Forecast
     from green_optuna.inference import InferenceCost, InferenceOptions
     from green_optuna.outcome import NParams, Outcome, Result
     from green_optuna.pruning import Pruner
@@ -45,6 +47,7 @@ class TrialRun:
         timeout_s: The time that all runs have together, in s; None for as long as they take.
         inference: How the model's inference is measured; None for not at all.
         pruner: What says when to stop it; None for nothing.
+        total_steps: How many steps it will make, or the name of the hyperparameter that says so.
         n_params: What the decorator was told of the number of parameters.
     """
 
@@ -58,6 +61,7 @@ class TrialRun:
         timeout_s: float | None = None,
         inference: InferenceOptions | None = None,
         pruner: Pruner | None = None,
+        total_steps: int | str | None = None,
         n_params: NParams = "total",
     ) -> None:
         self._session = session
@@ -84,6 +88,7 @@ class TrialRun:
             should_stop=None if self._pruning is None else self._pruning.should_stop,
             on_watch=None if self._pruning is None else self._pruning.watch,
         )
+        self._forecast = TrialForecast(session, trial, total_steps=total_steps, repeats=repeats)
         self._repeats = Repeats(
             self.trial, repeats=repeats, timeout_s=timeout_s, read=lambda it: read(it, self.trial)
         )
@@ -216,6 +221,7 @@ class TrialRun:
                 stopped=self._pruning.reason if pruned and self._pruning is not None else None,
                 # Pruners compare later trials with it.
                 n_params=None if self._pruning is None else self._pruning.n_params,
+                forecast=self._forecast_from(self._record.measurement) if pruned else None,
             )
             try:
                 self._keep(record)
@@ -304,6 +310,12 @@ class TrialRun:
             overhead = record.overhead + inference.spent() + session.sampler.take_overhead()
             self._record = replace(record, inference=inference.cost, overhead=overhead)
 
+    def _forecast_from(self, measurement: Measurement | None) -> Forecast | None:
+        """Forecast what the trial will cost, or would have; in the first run of its function."""
+        if measurement is None or self.trial.run > 0:
+            return None
+        return self._forecast.make(self.trial.reports, measurement)
+
     def _spent(self) -> tuple[float, float]:
         """Give the energy in kWh and the time in s since the trial began."""
         if self._window is None:
@@ -332,7 +344,7 @@ class TrialRun:
         session = self._session
         try:
             so_far = session.sampler.so_far(window, session.terms.grid)
-            current = self._current()
+            current = replace(self._current(), forecast=self._forecast_from(so_far))
         except Exception:
             # No reading now, or the user's thread is adding a parameter: the next time.
             return

@@ -20,11 +20,12 @@ import optuna
 import pytest
 
 import green_optuna as go
-from green_optuna.candidates import read_candidates
+from green_optuna.candidates import entry_of, read_candidates
 from green_optuna.cli import main
 from green_optuna.cli.run import _optimise
 from green_optuna.cli.storage import DEFAULT_STORAGE
 from green_optuna.config import StudyConfig
+from green_optuna.forecast import expected_sum
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import format_co2e, format_energy
 
@@ -524,6 +525,56 @@ def test_run_refuses_a_budget_that_is_none(command: Command) -> None:
     ran = run(command, "objective", "budget.co2e_kg=-1")
     assert ran.code == 2
     assert "co2e_kg is -1.0" in ran.err
+
+
+def test_run_says_what_a_study_will_cost_before_it_runs(command: Command) -> None:
+    """From its first trials, which stay in it; the cost is on stdout, and no front is."""
+    ran = run(command, "objective", "study.n_trials=50", "--estimate", "4")
+    study = load()
+    assert (ran.code, len(study.trials)) == (0, 4)
+    spent = [entry_of(trial) for trial in study.trials]
+    spent_kwh = [one.energy_kwh + one.overhead_kwh for one in spent if one and one.energy_kwh]
+    expected_kwh = expected_sum(spent_kwh, 46)
+    assert "What 50 trials will probably cost" in ran.out
+    assert "From 4 trials, which are in it" in " ".join(ran.out.split())
+    row = next(line for line in ran.out.splitlines() if "energy" in line)
+    assert format_energy(expected_kwh.mid) in row
+    ends = f"{format_energy(expected_kwh.low)} to {format_energy(expected_kwh.high)}"
+    assert ends in row
+    assert format_co2e(go.Grid(country="FRA").co2e_kg(expected_kwh.mid)) in ran.out
+    assert "Pareto front" not in ran.out
+    assert "4/4 trials" in ran.err
+    assert "study.n_trials=46" in ran.err
+    run(command, "objective", "study.n_trials=2")
+    assert len(load().trials) == 6
+
+
+def test_pruned_trials_are_in_what_a_study_will_cost(command: Command) -> None:
+    """They cost what they cost; a study that is over costs what it did."""
+    ran = run(command, "pruned", "--estimate", "3")
+    spent_kwh = read_candidates(load()).spent_kwh
+    row = next(line for line in ran.out.splitlines() if "energy" in line)
+    ends = [format_energy(spent_kwh)] * 2
+    assert " to ".join(ends) in row
+    assert "study.n_trials=" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (("--estimate", "1"), "--estimate"),
+        (("--estimate", "4"), "--estimate is 4, and study.n_trials is 3"),
+        (("--estimate", "2", "study.n_trials=null"), "study.n_trials is null"),
+    ],
+)
+def test_an_estimate_that_cannot_be_made_starts_no_trial(
+    command: Command, overrides: tuple[str, ...], said: str
+) -> None:
+    """One trial has no spread, and a study without an end no cost."""
+    ran = run(command, "objective", *overrides)
+    assert ran.code == 2
+    assert said in ran.err
+    assert not Path("green_optuna.db").exists()
 
 
 def test_run_measures_a_plain_function(command: Command) -> None:

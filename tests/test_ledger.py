@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import green_optuna as go
 from green_optuna.candidates import entry_of
+from green_optuna.cli.render import ledger_table
 from green_optuna.ledger import ACCOUNTS, MAX_NAMED, Entry, Ledger
 from green_optuna.record import KILLED_ATTRIBUTE, measurement_of
 from green_optuna.terms import ATTRIBUTE
@@ -78,10 +79,33 @@ def test_the_ledger_is_plain_data(entries: list[Entry]) -> None:
     """JSON takes it, and it holds the rows and the totals."""
     ledger = Ledger.of(entries, GRID)
     plain = json.loads(json.dumps(ledger.to_dict(), allow_nan=False))
-    assert list(plain) == [*ACCOUNTS, "total", "not_measured"]
+    assert list(plain) == [*ACCOUNTS, "total", "not_measured", "saved"]
     assert plain["total"]["energy_kwh"] == ledger.energy_kwh
     assert plain["total"]["n_trials"] == sum(plain[name]["n_trials"] for name in ACCOUNTS)
     assert plain["not_measured"] == list(ledger.not_measured)
+
+
+def test_what_pruning_saved_is_said_apart_from_what_was_spent() -> None:
+    """In words, in the table and as plain data; trials whose forecast is not known are left out."""
+    saved = [go.Expected(low=1.0, mid=2.0, high=4.0), go.Expected(low=0.0, mid=1.0, high=1.5), None]
+    entries = [
+        Entry(number=number, end="pruned", energy_kwh=0.5, saved_kwh=one)
+        for number, one in enumerate(saved)
+    ]
+    ledger, plain = Ledger.of(entries, GRID), Ledger.of(entries[2:], GRID)
+    assert ledger.energy_kwh == 1.5
+    assert ledger.saved is not None
+    assert ledger.saved.energy_kwh == go.Expected(low=1.0, mid=3.0, high=5.5)
+    assert ledger.saved.co2e_kg.mid == pytest.approx(0.9)
+    said = (
+        "Pruning saved about 900 g of CO2e (300 g to 1.65 kg), by forecast of 2 pruned trials, "
+        "against running to the end."
+    )
+    assert said in str(ledger)
+    assert ledger_table(ledger).caption == said
+    assert json.loads(json.dumps(ledger.to_dict()))["saved"]["energy_kwh"]["high"] == 5.5
+    assert (plain.saved, plain.to_dict()["saved"]) == (None, None)
+    assert "saved" not in str(plain)
 
 
 def test_the_search_is_compared_with_one_training() -> None:

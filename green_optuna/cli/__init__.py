@@ -85,13 +85,23 @@ def run(
     config_dir: Annotated[
         Path | None, typer.Option(help="A configuration folder of your own.")
     ] = None,
+    estimate: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=2,
+            help="Run N trials only, say what study.n_trials of them will probably cost (energy, "
+            "CO2e, time, with 90% intervals), and stop. The N trials are part of the study, which "
+            "the same command without --estimate resumes.",
+        ),
+    ] = None,
 ) -> None:
     """Run a study, then show its Pareto front and the model that the rule selects."""
     from green_optuna.cli.run import run_study
     from green_optuna.config import load_config
 
     config = load_config(overrides or (), config_name=config_name, config_dir=config_dir)
-    raise typer.Exit(run_study(config))
+    raise typer.Exit(run_study(config, estimate=estimate))
 
 
 @app.command()

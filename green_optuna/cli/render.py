@@ -116,7 +116,9 @@ def ledger_table(ledger: Ledger, selection: Selection | None = None) -> Table:
         share = row.energy_kwh / ledger.energy_kwh if ledger.energy_kwh > 0 else 0.0
         energy, co2e = format_energy(row.energy_kwh), format_co2e(row.co2e_kg)
         table.add_row(row.account, count, energy, co2e, f"{share:.1%}")
-    said = [ledger.note()] if ledger.not_measured else []
+    said = [] if ledger.saved is None else [str(ledger.saved)]
+    if ledger.not_measured:
+        said.append(ledger.note())
     if selection is not None and (trainings := ledger.against(selection.measurement)):
         said.insert(0, f"That is {show_trainings(trainings)} of trial {selection.number}.")
     table.caption, table.caption_justify = "\n".join(said) or None, "left"

@@ -13,6 +13,7 @@ from green_optuna.budget import CarbonBudget, SpendingReader
 from green_optuna.budget.carbon import show
 from green_optuna.carbon import Grid
 from green_optuna.cli import render
+from green_optuna.cli.expect import first_trials, show_estimate
 from green_optuna.cli.interrupt import Interrupt
 from green_optuna.cli.spelling import grid_keys, rule_options
 from green_optuna.cli.storage import DEFAULT_STORAGE, open_storage
@@ -40,11 +41,12 @@ INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
 
 
-def run_study(config: RunConfig) -> int:
-    """Run a study and show its front and selection.
+def run_study(config: RunConfig, *, estimate: int | None = None) -> int:
+    """Run a study and show its front and selection, or what it will cost.
 
     Args:
         config: What to run. All of it is checked before the first trial.
+        estimate: Run so many trials only, and say what all would cost; None to run them all.
 
     Returns:
         The exit code: 0, also where a budget ended the run, or 130 where Ctrl-C did, after what
@@ -59,6 +61,7 @@ def run_study(config: RunConfig) -> int:
     with grid_keys():
         objective = make_objective(config)
     _check_rule(rule, objective.options.objectives)
+    settings = config.study if estimate is None else first_trials(config.study, estimate)
     url = config.study.storage or os.environ.get("GREEN_OPTUNA_STORAGE") or DEFAULT_STORAGE
     storage = open_storage(url)
     with _quiet_optuna():
@@ -69,17 +72,18 @@ def run_study(config: RunConfig) -> int:
             objectives=objective.options.objectives,
         )
         _check_terms(study, objective.options)
-        reached: list[str | None] = []
-        interrupted = _optimise(
-            study, objective, config.study, lambda _, trial: reached.append(why_not_started(trial))
-        )
-    reason = next(filter(None, reached), None)
+        ended: list[FrozenTrial] = []
+        interrupted = _optimise(study, objective, settings, lambda _, trial: ended.append(trial))
+    reason = next(filter(None, map(why_not_started, ended)), None)
     if reason is not None:
         render.say(f"Stopped by the study's budget: {reason}.")
     if interrupted:
         render.say("Stopped with Ctrl-C; this is what there is:")
-    with rule_options():
-        _show_result(study, rule)
+    if estimate is None:
+        with rule_options():
+            _show_result(study, rule)
+    else:
+        show_estimate(study, ended, config.study)
     render.say_links(study)
     render.say(f"Kept in {shown_url(url)}, study {study.study_name!r}.")
     return INTERRUPTED if interrupted else 0

@@ -43,6 +43,7 @@ class PastTrial:
         energy_kwh: What one run of its function used in all, in kWh; None where not measured.
         duration_s: How long one run took, in s; None where not measured.
         n_params: Its number of parameters, where it was kept.
+        last_step: The last step that it reported, also where its quality was NaN.
     """
 
     number: int
@@ -56,6 +57,7 @@ class PastTrial:
     energy_kwh: float | None
     duration_s: float | None
     n_params: int | None
+    last_step: int | None = None
 
     def row_at(self, step: int) -> int | None:
         """Give the row of the latest report up to a step; None where there is none."""
@@ -163,11 +165,8 @@ class History:
     def _past(self, trial: FrozenTrial) -> PastTrial:
         bounds, objectives = self.terms.quality_bounds, self.terms.objectives
         kept: dict[str, Any] = trial.user_attrs.get(ATTRIBUTE, {})
-        reports = [
-            report
-            for report in reports_from_rows(trial.user_attrs.get(REPORTS_ATTRIBUTE, ()))
-            if not math.isnan(report.quality)
-        ]
+        reported = reports_from_rows(trial.user_attrs.get(REPORTS_ATTRIBUTE, ()))
+        reports = [report for report in reported if not math.isnan(report.quality)]
         reports.sort(key=lambda report: report.step)
         measurement = measurement_of(trial)
         complete = trial.state == TrialState.COMPLETE
@@ -189,4 +188,5 @@ class History:
             energy_kwh=None if measurement is None else measurement.energy_per_run_kwh,
             duration_s=None if measurement is None else measurement.duration_per_run_s,
             n_params=kept.get("n_params"),
+            last_step=max((report.step for report in reported), default=None),
         )

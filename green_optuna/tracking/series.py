@@ -71,14 +71,16 @@ def trial_points(trial: TrialRecord) -> Iterator[Point]:
     """Give all that a chart can show of a trial: what most trackers of your own need.
 
     First come its results (``objective/...``, ``quality``, ``cost/...``), each at step 0 once the
-    trial has ended; then its reports (``report/...``) over their own steps; then its energy trace
-    (``energy/...``), one point a whole second.
+    trial has ended; then its reports (``report/...``) over their own steps, and what it will cost
+    (``forecast/...``) as of its latest; then its energy trace (``energy/...``), one point a whole
+    second.
 
     Args:
         trial: The trial, as :meth:`Tracker.finish_trial` or :meth:`Tracker.log_progress` gets it.
     """
     yield from result_points(trial)
     yield from report_points(trial, since=0)
+    yield from forecast_points(trial)
     yield from trace_points(trial, after=-1)
 
 
@@ -172,6 +174,17 @@ def report_points(trial: TrialRecord, *, since: int) -> Iterator[Point]:
             yield Point("report/quality", report.quality, at_ms, report.step)
         yield Point("report/energy_kwh", report.energy_kwh, at_ms, report.step)
         yield Point(LAST_OF_REPORT, co2e_kg, at_ms, report.step)
+
+
+def forecast_points(trial: TrialRecord) -> Iterator[Point]:
+    """Give what a trial will cost, or would have cost, at the step as of which that is known."""
+    forecast = trial.forecast
+    if forecast is None:
+        return
+    known = (report.t_s for report in trial.reports if report.step == forecast.step)
+    at_ms = _ms(trial.started_at + next(known, 0.0))
+    for name, value in forecast.values.items():
+        yield Point(f"forecast/{name}", value, at_ms, forecast.step)
 
 
 def trace_csv(measurement: Measurement) -> str:

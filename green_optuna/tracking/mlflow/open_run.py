@@ -24,6 +24,7 @@ class OpenRun:
         uri: The store that it is in.
         step: The last second of the trace that is in it, -1 for none.
         reports: How many of the trial's reports have been looked at.
+        forecast: The step as of which its latest forecast is in the run; -1 for none.
         reported: The steps of the reports that were in it when it was found.
         doubtful: Whether the store may have made another run of the trial, in answer to a request
             that we had given up.
@@ -33,6 +34,7 @@ class OpenRun:
     uri: str
     step: int = -1
     reports: int = 0
+    forecast: int = -1
     reported: frozenset[int] = field(default_factory=frozenset)
     doubtful: bool = False
 
@@ -62,6 +64,11 @@ class OpenRun:
                 for one in series.report_points(trial, since=self.reports)
                 if one.step not in self.reported
             ),
+            *(
+                one
+                for one in series.forecast_points(trial)
+                if one.step != self.forecast and data.metrics.get(one.key) != one.value
+            ),
             *trace,
         ]
         # What is there stays: what came from the spool may be worded otherwise.
@@ -69,4 +76,5 @@ class OpenRun:
         params = {key: value for key, value in given.items() if key not in data.params}
         store.log(self.run.info.run_id, points, params=params, tags=schema.tags(trial))
         self.reports = len(trial.reports)
+        self.forecast = self.forecast if trial.forecast is None else trial.forecast.step
         self.step = trace[-1].step if trace else self.step

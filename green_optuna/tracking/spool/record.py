@@ -11,6 +11,7 @@ from green_optuna.models import ParameterCount
 from green_optuna.record import (
     EACH_RUN,
     TrialRecord,
+    forecast_from_dict,
     inference_from_dict,
     loss_interval_of,
     reports_from_rows,
@@ -88,6 +89,7 @@ def record_from_dict(kept: Mapping[str, Any]) -> TrialRecord:
         reports=reports_from_rows(kept["reports"]),
         error=kept["error"],
         stopped=kept.get("stopped"),
+        forecast=forecast_from_dict(kept),
         live_flushes=kept["live_flushes"],
     )
 

@@ -139,6 +139,7 @@ def study_config(front: ParetoFront, key: str) -> dict[str, object]:
 def summary(trial: TrialRecord) -> dict[str, object]:
     """Give what a trial came to, how it ended, and the user's attributes."""
     said: dict[str, object] = {point.key: point.value for point in series.result_points(trial)}
+    said |= {point.key: point.value for point in series.forecast_points(trial)}
     said[f"{OURS}/state"] = trial.state
     if trial.stopped is not None:
         said[f"{OURS}/stopped"] = trial.stopped
