@@ -98,6 +98,21 @@ def test_without_a_number_of_steps_the_studys_finished_trials_tell() -> None:
     assert "forecast" not in search(StopAt(5)).trials[0].user_attrs[ATTRIBUTE]
 
 
+def test_trials_side_by_side_are_forecast_each_by_its_own() -> None:
+    """In threads, each has its own steps and costs."""
+
+    def function(trial: go.GreenTrial) -> object:
+        trial.suggest_int("n", 10 * trial.number + 10, 10 * trial.number + 10)
+        return epochs(trial)
+
+    options: dict[str, Any] = {"grid": GRID, "meter": METER, "trackers": []}
+    decorated = go.green_objective(pruner=StopAt(6), total_steps="n", **options)(function)
+    study = go.create_study()
+    study.optimize(decorated, n_trials=4, n_jobs=4)
+    left = {trial.number: kept_of(trial).steps_left for trial in study.trials}
+    assert left == {number: 10 * number + 3 for number in range(4)}
+
+
 def test_what_the_function_prunes_itself_is_forecast_too() -> None:
     """No pruner of ours is needed."""
 
