@@ -46,6 +46,7 @@ from green_optuna.estimate import Estimate, estimate
 from green_optuna.forecast import Expected, Forecast
 from green_optuna.forecasting import forecast_trial
 from green_optuna.front import ParetoFront, pareto_front
+from green_optuna.history import History, PastTrial
 from green_optuna.inference import InferenceCost, InferenceOptions, measure_inference
 from green_optuna.intervals import Interval
 from green_optuna.ledger import Ledger, LedgerRow, Saved
@@ -60,13 +61,11 @@ from green_optuna.models import (
 )
 from green_optuna.objective import GreenObjective, green_objective
 from green_optuna.options import ObjectiveOptions
+from green_optuna.progress import Progress
 from green_optuna.pruning import (
     CapPruner,
     DominancePruner,
-    History,
     ParetoHalvingPruner,
-    PastTrial,
-    Progress,
     Pruner,
 )
 from green_optuna.quality import QualityBounds

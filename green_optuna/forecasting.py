@@ -18,33 +18,31 @@ from green_optuna.forecast import (
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from green_optuna.pruning import History, PastTrial, Progress
+    from green_optuna.history import History, PastTrial
+    from green_optuna.progress import Progress
 
 # As many finished trials as a forecast looks at, the latest: they tell quantiles well enough.
 MAX_PAST = 200
 
 
-def forecast_trial(
-    progress: Progress, history: History, *, total_steps: int | None = None
-) -> Forecast | None:
+def forecast_trial(progress: Progress, history: History) -> Forecast | None:
     """Forecast what one run of a running trial's function will have cost at its end.
 
     The cost of a step is taken after the first report, so that start-up counts once and is not
     taken for a step's. ASSUMED: see :func:`green_optuna.forecast.expected_total`; that
-    ``total_steps`` are all made; without it, that the trial ends at a step where finished
-    trials ended, of those that came as far. Reports without a finite quality count: they cost
-    what others do.
+    ``progress.total_steps`` are all made; without them, that the trial ends at a step where
+    finished trials ended, of those that came as far. Reports without a finite quality count: they
+    cost what others do.
 
     Args:
-        progress: The trial so far, in the first run of its function.
+        progress: The trial so far, in the first run of its function. Its ``total_steps`` are
+            counted from 0 where the first report is of step 0, or, with reports every so many
+            steps, where it is one below a multiple of that; else from 1.
         history: The study's trials that have ended.
-        total_steps: How many steps it will make, where that is known. They are counted from 0
-            where the first report is of step 0, or, with reports every so many steps, where
-            it is one below a multiple of that; else from 1.
 
     Returns:
         The forecast, or None where there is too little to tell: one report; two, and fewer
-        than two finished trials to compare with; ``total_steps`` not known, and fewer than two
+        than two finished trials to compare with; no ``total_steps``, and fewer than two
         finished trials that came as far.
     """
     steps, energies_kwh, times_s = _increasing(progress)
@@ -52,9 +50,9 @@ def forecast_trial(
         return None
     past = _finished(history)
     basis: BasisOfSteps = "finished trials"
-    if total_steps is not None:
+    if progress.total_steps is not None:
         basis = "given"
-        left = _steps_left(steps, total_steps)
+        left = _steps_left(steps, progress.total_steps)
     else:
         lasts = np.array([_last(trial) for trial in past], dtype=np.int64)
         lasts = lasts[lasts >= steps[-1]]

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import functools
-import io
 import math
-import operator
 import os
-import pickle
-import sys
 import types
 from typing import TYPE_CHECKING, Any, overload
 from weakref import WeakKeyDictionary
 
 import optuna
 
-from green_optuna.budget import checked_budgets
+from green_optuna.budget import Budget
 from green_optuna.carbon import Grid, stated_grid
 from green_optuna.deadline import shielded
 from green_optuna.energy import Meter, MeterOptions
 from green_optuna.errors import ObjectiveError, OptionError
 from green_optuna.locks import ProcessLock
-from green_optuna.options import ObjectiveOptions
+from green_optuna.options import ObjectiveOptions, several
 from green_optuna.outcome import make_outcome, read_result
+from green_optuna.pickling import reduce_to_name_or_value
+from green_optuna.pruning import Pruner
 from green_optuna.quality import QualityBounds
 from green_optuna.session import Session
 from green_optuna.terms import DEFAULT_OBJECTIVES, StudyTerms, check_objectives
@@ -33,10 +31,8 @@ from green_optuna.trial_run import TrialRun
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from green_optuna.budget import Budget
     from green_optuna.inference import InferenceOptions
     from green_optuna.outcome import NParams, Result
-    from green_optuna.pruning import Pruner
     from green_optuna.tracking import Tracker
     from green_optuna.trial import GreenTrial
 
@@ -113,18 +109,8 @@ class GreenObjective:
         self, trial: optuna.Trial, measured: Callable[[GreenTrial], object]
     ) -> tuple[float, ...]:
         options, session = self.options, self._session(trial)
-        run = TrialRun(
-            session,
-            trial,
-            read=self._read,
-            repeats=options.repeats,
-            timeout_s=options.timeout_s,
-            inference=options.inference,
-            pruner=options.pruner,
-            total_steps=options.total_steps,
-            n_params=options.n_params,
-        )
-        with within_budgets(options.budget, session, trial, lambda: run.used_kwh):
+        run = TrialRun(session, trial, options, read=self._read)
+        with within_budgets(options.budgets, session, trial, lambda: run.used_kwh):
             return self._run(run, measured)
 
     def _run(self, run: TrialRun, measured: Callable[[GreenTrial], object]) -> tuple[float, ...]:
@@ -159,16 +145,7 @@ class GreenObjective:
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Pickle by name where that leads back here, else by value."""
-        module = sys.modules.get(self.function.__module__ or "")
-        name = getattr(self.function, "__qualname__", "")
-        # What a script or a notebook defines cannot be imported by another process.
-        if module is not None and module.__name__ != "__main__" and "<locals>" not in name:
-            try:
-                if operator.attrgetter(name)(module) is self:
-                    return name
-            except AttributeError:
-                pass
-        return _rebuild, (_dumps((self.function, self.options), itself=self),)
+        return reduce_to_name_or_value(self, self.function, self.options)
 
     def _session(self, trial: optuna.Trial) -> Session:
         study, options = trial.study, self.options
@@ -219,7 +196,7 @@ def green_objective(
     repeats: int = 1,
     timeout_s: float | None = None,
     inference: InferenceOptions | None = None,
-    pruner: Pruner | None = None,
+    pruner: Pruner | Sequence[Pruner] | None = None,
     budget: Budget | Sequence[Budget] | None = None,
     total_steps: int | str | None = None,
 ) -> Callable[[Callable[..., object]], GreenObjective]: ...
@@ -237,7 +214,7 @@ def green_objective(
     repeats: int = 1,
     timeout_s: float | None = None,
     inference: InferenceOptions | None = None,
-    pruner: Pruner | None = None,
+    pruner: Pruner | Sequence[Pruner] | None = None,
     budget: Budget | Sequence[Budget] | None = None,
     total_steps: int | str | None = None,
 ) -> GreenObjective | Callable[[Callable[..., object]], GreenObjective]:
@@ -284,8 +261,8 @@ def green_objective(
             no other trial runs beside it in the process. Where none of the objectives is made of
             it, a model that it cannot be told of costs no trial.
         pruner: What ``trial.should_prune()`` asks: a :class:`DominancePruner`, a
-            :class:`ParetoHalvingPruner`, a :class:`CapPruner`, or a :class:`Pruner` of your own.
-            Without one, it says no.
+            :class:`ParetoHalvingPruner`, a :class:`CapPruner`, a :class:`Pruner` of your own, or
+            several, any of which may stop the trial. Without one, it says no.
         budget: When to start no further trial: a :class:`CarbonBudget`, a :class:`StopWhenFlat`,
             a :class:`Budget` of your own, or several. It is asked before each trial, before its
             trackers and its window are opened. Once it is reached, the trial raises
@@ -321,8 +298,8 @@ def green_objective(
         repeats=repeats,
         timeout_s=timeout_s,
         inference=inference,
-        pruner=pruner,
-        budget=checked_budgets(budget),
+        pruners=several(Pruner, "pruner", pruner),
+        budgets=several(Budget, "budget", budget),
         total_steps=total_steps,
     )
     if function is None:
@@ -337,32 +314,6 @@ def _decorate(function: Callable[..., object], options: ObjectiveOptions) -> Gre
             'as in green_objective(country="FRA").'
         )
     return GreenObjective(function, options)
-
-
-def _dumps(content: object, *, itself: GreenObjective) -> bytes:
-    """Pickle by value what an objective consists of; its function may mention the objective."""
-    import cloudpickle
-
-    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no annotations
-        def persistent_id(self, one: object) -> str | None:
-            return "itself" if one is itself else None
-
-    file = io.BytesIO()
-    Pickler(file).dump(content)
-    return file.getvalue()
-
-
-def _rebuild(content: bytes) -> GreenObjective:
-    """Undo :meth:`GreenObjective.__reduce__`."""
-    itself = GreenObjective.__new__(GreenObjective)
-
-    class Unpickler(pickle.Unpickler):
-        def persistent_load(self, _: object) -> GreenObjective:
-            return itself
-
-    function, options = Unpickler(io.BytesIO(content)).load()
-    itself.__init__(function, options)  # type: ignore[misc]  # its function refers to it already
-    return itself
 
 
 def _find_trial(arguments: Sequence[object]) -> optuna.Trial:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from green_optuna.budget import Budget, checked_budgets
+from green_optuna.budget import Budget
 from green_optuna.energy import Meter, MeterOptions
 from green_optuna.errors import OptionError
 from green_optuna.inference import InferenceOptions
@@ -16,11 +17,16 @@ from green_optuna.scalars import as_count
 from green_optuna.terms import DEFAULT_OBJECTIVES, INFERENCE_OBJECTIVES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from green_optuna.carbon import Grid
     from green_optuna.outcome import NParams
     from green_optuna.tracking import Tracker
+
+T = TypeVar("T", Pruner, Budget)
+
+WANTED: dict[type, str] = {
+    Pruner: "one for several objectives, such as CapPruner(max_co2e_kg=1e-3)",
+    Budget: "CarbonBudget(co2e_kg=1e-3), say, or StopWhenFlat(...)",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +45,8 @@ class ObjectiveOptions:
         timeout_s: How long a trial may take, all its runs together, in s; None for as long as
             it takes.
         inference: How the inference of each trial's model is measured; None for not at all.
-        pruner: What says when to stop a trial; None for nothing.
-        budget: What says when to start no further trial.
+        pruners: What says when to stop a trial.
+        budgets: What says when to start no further trial.
         total_steps: How many steps a trial makes, or the name of the hyperparameter that says
             so; None where it is not known.
     """
@@ -54,8 +60,8 @@ class ObjectiveOptions:
     repeats: int = 1
     timeout_s: float | None = None
     inference: InferenceOptions | None = None
-    pruner: Pruner | None = None
-    budget: tuple[Budget, ...] = ()
+    pruners: tuple[Pruner, ...] = ()
+    budgets: tuple[Budget, ...] = ()
     total_steps: int | str | None = None
 
     def __post_init__(self) -> None:
@@ -67,9 +73,9 @@ class ObjectiveOptions:
                 measured.
         """
         check_inference(self.inference, self.objectives)
-        if self.pruner is not None:
-            checked_pruner(self.pruner).check(self.objectives)
-        for budget in checked_budgets(self.budget):
+        for pruner in self.pruners:
+            pruner.check(self.objectives)
+        for budget in self.budgets:
             budget.check(self.objectives)
         object.__setattr__(self, "repeats", checked_repeats(self.repeats))
         object.__setattr__(self, "timeout_s", checked_timeout(self.timeout_s))
@@ -110,18 +116,23 @@ def check_inference(inference: object, objectives: Sequence[str]) -> None:
         )
 
 
-def checked_pruner(given: object) -> Pruner:
-    """Give a pruner, if it is one of ours.
+def several(kind: type[T], name: str, given: object) -> tuple[T, ...]:
+    """Give the pruners or budgets of an option that takes none, one or several.
 
     Raises:
-        OptionError: It is none: Optuna's own work with one objective only.
+        OptionError: One of them is none; Optuna's own pruners work with one objective only.
     """
-    if not isinstance(given, Pruner):
-        raise OptionError(
-            f"pruner is {given!r}: give one for several objectives, such as "
-            "CapPruner(max_co2e_kg=1e-3), or None."
-        )
-    return given
+    if given is None:
+        return ()
+    all_given: Sequence[object] = [given]
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        all_given = given
+    kept: list[T] = []
+    for one in all_given:
+        if not isinstance(one, kind):
+            raise OptionError(f"{name} is {one!r}: give {WANTED[kind]}, a list of some, or None.")
+        kept.append(one)
+    return tuple(kept)
 
 
 def checked_total_steps(given: object) -> int | str | None:

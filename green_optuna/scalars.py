@@ -8,6 +8,8 @@ import sys
 from numbers import Complex, Real
 from typing import Any, SupportsFloat, SupportsIndex
 
+from green_optuna.errors import OptionError
+
 
 def as_real(value: object) -> float | None:
     """Return a number of Python or numpy as a float, None for all else, tensors and texts too."""
@@ -34,6 +36,18 @@ def as_float(value: object) -> float | None:
         return math.inf
     except (TypeError, ValueError, RuntimeError):
         return None
+
+
+def checked_amount(name: str, given: object) -> float:
+    """Return an amount as a plain number.
+
+    Raises:
+        OptionError: It is no finite number of 0 or more.
+    """
+    amount = as_float(given)
+    if amount is None or not 0 <= amount < math.inf:
+        raise OptionError(f"{name} is {given!r}: give a finite number of 0 or more.")
+    return amount
 
 
 def _python_scalar(value: object) -> object:

@@ -12,10 +12,10 @@ import optuna
 from green_optuna.budget import SpendingReader
 from green_optuna.energy import basis_of, sampler_for
 from green_optuna.energy.fingerprint import hardware_fingerprint
+from green_optuna.history import History
 from green_optuna.joining import settle_terms, warn_of_ignored_pruner, warn_of_other_measuring
 from green_optuna.journal import Journal, fold_killed_quietly
 from green_optuna.provenance import describe_estimate
-from green_optuna.pruning import History
 from green_optuna.terms import StudyTerms, check_directions, check_metric_names
 
 if TYPE_CHECKING:

@@ -1,14 +1,11 @@
-"""A running trial and its pruner: what the pruner is told, when, and what it said."""
+"""A running trial and its pruners: what they are told, when, and what they said."""
 
 from __future__ import annotations
 
-import math
 import time
 from typing import TYPE_CHECKING
 
 import optuna
-
-from green_optuna.pruning import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,46 +13,42 @@ if TYPE_CHECKING:
     from green_optuna.pruning import Pruner
     from green_optuna.record import Report
     from green_optuna.session import Session
-    from green_optuna.terms import StudyTerms
+    from green_optuna.trial_progress import TrialProgress
 
 # How often a running trial looks for trials that have ended elsewhere, in s.
 REFRESH_S = 5.0
 
 
 class TrialPruning:
-    """What one trial's pruner is asked and says. What deciding takes is charged to no trial.
+    """What one trial's pruners are asked and say. What deciding takes is charged to no trial.
 
     Args:
-        pruner: The pruner.
+        pruners: The pruners, asked in this order.
         session: Of the trial's study.
         study: The study, in whose storage others' trials end.
-        number: The trial's number.
+        progress: Says how far the trial is, and is told of its parameters.
         spent: Gives the energy in kWh and the time in s since the trial began.
-        n_params: The number of parameters, where it is known from the start.
         count: Counts the parameters of a model; None where it has none that count.
 
     Attributes:
-        n_params: The number of parameters, as soon as it is known.
         reason: Why the trial should stop, in a few words; None as long as it should not.
     """
 
     def __init__(
         self,
-        pruner: Pruner,
+        pruners: Sequence[Pruner],
         session: Session,
         study: optuna.Study,
         *,
-        number: int,
+        progress: TrialProgress,
         spent: Callable[[], tuple[float, float]],
-        n_params: int | None,
         count: Callable[[object], int | None],
     ) -> None:
-        self.n_params = n_params
         self.reason: str | None = None
-        self._pruner = pruner
+        self._pruners = pruners
         self._session = session
         self._study = study
-        self._number = number
+        self._progress = progress
         self._spent = spent
         self._count = count
         self._refreshed_at_s = time.monotonic()
@@ -67,9 +60,7 @@ class TrialPruning:
             with self._session.sampler.excluded():
                 if time.monotonic() - self._refreshed_at_s >= REFRESH_S:
                     self.refresh()
-                progress = self._progress(reports)
-                self.reason = self._pruner.why_stop(progress, self._session.history)
-                self._asked_step = max(progress.steps, default=None)
+                self.reason = self._why_stop(reports)
         return self.reason is not None
 
     def refresh(self) -> None:
@@ -83,7 +74,7 @@ class TrialPruning:
         Raises:
             optuna.TrialPruned: It should not be.
         """
-        self.n_params = self._count(model)
+        self._progress.n_params = self._count(model)
         if self.should_stop(()):
             raise optuna.TrialPruned(self.reason)
 
@@ -93,69 +84,31 @@ class TrialPruning:
         Raises:
             optuna.TrialPruned: It should not run.
         """
-        if self.n_params is not None and self.should_stop(()):
+        if self._progress.n_params is not None and self.should_stop(()):
             raise optuna.TrialPruned(self.reason)
 
     def constraints(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Give the constraints that the pruner's caps are: by how much each is exceeded.
+        """Give the constraints that the pruners' caps are: by how much each is exceeded.
 
         Args:
             values: What the trial came to, of what may be capped; what is not known is left out.
         """
+        caps: dict[str, float] = {}
+        for pruner in self._pruners:
+            for name, cap in pruner.caps.items():
+                caps[name] = min(cap, caps.get(name, cap))
         return {
             f"green_optuna.cap.{name}": values[name] - cap
-            for name, cap in self._pruner.caps.items()
+            for name, cap in caps.items()
             if name in values
         }
 
-    def _progress(self, reports: Sequence[Report]) -> Progress:
+    def _why_stop(self, reports: Sequence[Report]) -> str | None:
+        """Ask the pruners, and give the first one's answer that is a reason."""
         energy_kwh, duration_s = self._spent()
-        return progress_of(
-            self._session.terms,
-            self._number,
-            reports,
-            energy_kwh=energy_kwh,
-            duration_s=duration_s,
-            n_params=self.n_params,
-            asked_step=self._asked_step,
+        progress = self._progress.at(
+            reports, energy_kwh=energy_kwh, duration_s=duration_s, asked_step=self._asked_step
         )
-
-
-def progress_of(
-    terms: StudyTerms,
-    number: int,
-    reports: Sequence[Report],
-    *,
-    energy_kwh: float,
-    duration_s: float,
-    n_params: int | None = None,
-    asked_step: int | None = None,
-) -> Progress:
-    """Say how far a running trial is.
-
-    Args:
-        terms: Of its study.
-        number: Its number.
-        reports: What it has reported.
-        energy_kwh: What it has used by now, in kWh.
-        duration_s: How long it has run, in s.
-        n_params: Its number of parameters, where it is known.
-        asked_step: The last step that it had reported when it asked before.
-    """
-    bounds = terms.quality_bounds
-    return Progress(
-        number=number,
-        objectives=terms.objectives,
-        steps=tuple(report.step for report in reports),
-        losses=tuple(
-            math.nan if math.isnan(report.quality) else bounds.loss(report.quality)
-            for report in reports
-        ),
-        energies_kwh=tuple(report.energy_kwh for report in reports),
-        times_s=tuple(report.t_s for report in reports),
-        energy_kwh=energy_kwh,
-        co2e_kg=terms.grid.co2e_kg(energy_kwh),
-        duration_s=duration_s,
-        n_params=n_params,
-        asked_step=asked_step,
-    )
+        self._asked_step = max(progress.steps, default=None)
+        reasons = (pruner.why_stop(progress, self._session.history) for pruner in self._pruners)
+        return next((reason for reason in reasons if reason is not None), None)

@@ -21,6 +21,7 @@ from green_optuna.tracking.live import called_every
 from green_optuna.trial import GreenTrial
 from green_optuna.trial_forecast import TrialForecast
 from green_optuna.trial_inference import TrialInference
+from green_optuna.trial_progress import TrialProgress
 from green_optuna.trial_pruning import TrialPruning
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from green_optuna.energy import Measurement, Window
     from green_optuna.forecast import Forecast
     from green_optuna.inference import InferenceCost, InferenceOptions
-    from green_optuna.outcome import NParams, Outcome, Result
-    from green_optuna.pruning import Pruner
+    from green_optuna.options import ObjectiveOptions
+    from green_optuna.outcome import Outcome, Result
     from green_optuna.session import Session
 
 _logger = logging.getLogger("green_optuna")
@@ -42,44 +43,36 @@ class TrialRun:
     Args:
         session: Of the trial's study.
         trial: The trial that Optuna made.
+        options: What the decorator was asked for.
         read: Reads what the user's function returned.
-        repeats: How often the function runs.
-        timeout_s: The time that all runs have together, in s; None for as long as they take.
-        inference: How the model's inference is measured; None for not at all.
-        pruner: What says when to stop it; None for nothing.
-        total_steps: How many steps it will make, or the name of the hyperparameter that says so.
-        n_params: What the decorator was told of the number of parameters.
     """
 
     def __init__(
         self,
         session: Session,
         trial: optuna.Trial,
+        options: ObjectiveOptions,
         *,
         read: Callable[[object, GreenTrial], Result],
-        repeats: int = 1,
-        timeout_s: float | None = None,
-        inference: InferenceOptions | None = None,
-        pruner: Pruner | None = None,
-        total_steps: int | str | None = None,
-        n_params: NParams = "total",
     ) -> None:
         self._session = session
         self._trial = trial
         self._window: Window | None = None
         self._closed = False
         self._flushes = 0
-        self._inference = inference
+        self._inference = options.inference
+        self._progress = TrialProgress(session, trial, total_steps=options.total_steps)
         self._pruning: TrialPruning | None = None
-        if pruner is not None:
+        if options.pruners:
+            if isinstance(options.n_params, int):
+                self._progress.n_params = options.n_params
             self._pruning = TrialPruning(
-                pruner,
+                options.pruners,
                 session,
                 trial.study,
-                number=trial.number,
+                progress=self._progress,
                 spent=self._spent,
-                n_params=n_params if isinstance(n_params, int) else None,
-                count=functools.partial(count_if_model, n_params=n_params),
+                count=functools.partial(count_if_model, n_params=options.n_params),
             )
         self.trial = GreenTrial(
             trial,
@@ -88,9 +81,14 @@ class TrialRun:
             should_stop=None if self._pruning is None else self._pruning.should_stop,
             on_watch=None if self._pruning is None else self._pruning.watch,
         )
-        self._forecast = TrialForecast(session, trial, total_steps=total_steps, repeats=repeats)
+        self._forecast = TrialForecast(
+            session, trial.study, progress=self._progress, repeats=options.repeats
+        )
         self._repeats = Repeats(
-            self.trial, repeats=repeats, timeout_s=timeout_s, read=lambda it: read(it, self.trial)
+            self.trial,
+            repeats=options.repeats,
+            timeout_s=options.timeout_s,
+            read=lambda it: read(it, self.trial),
         )
         self._record = TrialRecord(
             study_name=session.study_name,
@@ -220,7 +218,7 @@ class TrialRun:
                 error=None if pruned else said,
                 stopped=self._pruning.reason if pruned and self._pruning is not None else None,
                 # Pruners compare later trials with it.
-                n_params=None if self._pruning is None else self._pruning.n_params,
+                n_params=self._progress.n_params,
                 forecast=self._forecast_from(self._record.measurement) if pruned else None,
             )
             try:
@@ -248,7 +246,7 @@ class TrialRun:
                 "co2e_kg": measurement.co2e_per_run_kg,
                 "duration_s": measurement.duration_per_run_s,
             }
-        n_params = self._pruning.n_params if record.n_params is None else record.n_params
+        n_params = self._progress.n_params if record.n_params is None else record.n_params
         if n_params is not None:
             values["n_params"] = n_params
         for key, excess in self._pruning.constraints(values).items():

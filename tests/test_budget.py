@@ -604,5 +604,5 @@ def test_an_objective_with_a_budget_pickles() -> None:
     budget = [go.CarbonBudget(co2e_kg=1), go.StopWhenFlat(2.0, reference=[1, 2, 3])]
     decorated = go.green_objective(budget=budget)(lambda _: 0.5)
     options = pickle.loads(pickle.dumps(decorated)).options
-    assert options.budget == tuple(budget)
-    assert options.budget[1].reference == (1.0, 2.0, 3.0)
+    assert options.budgets == tuple(budget)
+    assert options.budgets[1].reference == (1.0, 2.0, 3.0)

@@ -15,7 +15,9 @@ from omegaconf import OmegaConf
 
 from green_optuna import (
     BestQuality,
+    CapPruner,
     CarbonBudget,
+    DominancePruner,
     GreenObjective,
     Grid,
     GridError,
@@ -25,6 +27,8 @@ from green_optuna import (
     MinCO2e,
     MLflowTracker,
     OptionError,
+    ParetoHalvingPruner,
+    Pruner,
     QualityBounds,
     ReplayMeter,
     StopWhenFlat,
@@ -39,6 +43,7 @@ from green_optuna.config import (
     InferenceConfig,
     MeterConfig,
     MLflowConfig,
+    PrunerConfig,
     RuleConfig,
     RunConfig,
     StudyConfig,
@@ -498,6 +503,8 @@ def made(name: str, config: RunConfig | None = None) -> GreenObjective:
             repeats=given.repeats,
             timeout_s=given.timeout_s,
             inference=given.inference,
+            total_steps=given.total_steps,
+            pruner=given.pruner,
             budget=given.budget,
         )
     )
@@ -546,12 +553,81 @@ def test_what_is_set_replaces_the_decorators_option() -> None:
 @pytest.mark.usefixtures("train")
 def test_a_cap_that_is_set_joins_what_else_stops_the_study() -> None:
     """It is added where the decorator has no budget, and else replaces the same cap alone."""
-    added = made("decorated", RunConfig(budget=BudgetConfig(co2e_kg=0.5))).options.budget
+    added = made("decorated", RunConfig(budget=BudgetConfig(co2e_kg=0.5))).options.budgets
     assert added == (CarbonBudget(co2e_kg=0.5),)
     flat = StopWhenFlat(1.0)
-    assert made("budgeted").options.budget == (flat, CarbonBudget(co2e_kg=2.0, energy_kwh=3.0))
-    changed = made("budgeted", RunConfig(budget=BudgetConfig(co2e_kg=0.5))).options.budget
+    assert made("budgeted").options.budgets == (flat, CarbonBudget(co2e_kg=2.0, energy_kwh=3.0))
+    changed = made("budgeted", RunConfig(budget=BudgetConfig(co2e_kg=0.5))).options.budgets
     assert changed == (flat, CarbonBudget(co2e_kg=0.5, energy_kwh=3.0))
+
+
+CAPPED = (CapPruner(max_co2e_kg=1.0, max_n_params=5), DominancePruner())
+
+
+@pytest.mark.parametrize(
+    ("config", "given", "pruners"),
+    [
+        (PrunerConfig(), CAPPED, CAPPED),
+        (PrunerConfig(name="dominance"), (), (DominancePruner(),)),
+        (
+            PrunerConfig(name="dominance", best_reachable=0.9, min_completed=5, project=True),
+            (),
+            (DominancePruner(best_reachable=0.9, min_completed=5, project=True),),
+        ),
+        (
+            PrunerConfig(name="halving", eta=4, min_step=2),
+            CAPPED,
+            (CAPPED[0], ParetoHalvingPruner(eta=4, min_step=2)),
+        ),
+        (PrunerConfig(name="none"), CAPPED, CAPPED[:1]),
+        (PrunerConfig(max_duration_s=9.0), (), (CapPruner(max_duration_s=9.0),)),
+        (
+            PrunerConfig(max_co2e_kg=2.0),
+            CAPPED,
+            (CapPruner(max_co2e_kg=2.0, max_n_params=5), CAPPED[1]),
+        ),
+        (
+            PrunerConfig(name="halving", max_n_params=7),
+            (),
+            (CapPruner(max_n_params=7), ParetoHalvingPruner()),
+        ),
+    ],
+)
+def test_pruners_are_made_with_their_options(
+    config: PrunerConfig, given: tuple[Pruner, ...], pruners: tuple[Pruner, ...]
+) -> None:
+    """Caps change the decorator's own one by one; a name replaces what else it has."""
+    assert config.make(given) == pruners
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (PrunerConfig(name="median"), "pruner.name is 'median': give dominance, halving or none"),
+        (PrunerConfig(eta=4), r"pruner\.eta is an option of one pruner: give pruner\.name too"),
+        (
+            PrunerConfig(name="dominance", eta=4),
+            r"pruner\.eta is no option of the pruner 'dominance'",
+        ),
+        (PrunerConfig(name="none", eta=4), "the pruner 'none', which takes none"),
+        (PrunerConfig(name="halving", eta=1), "eta is 1"),
+        (PrunerConfig(max_co2e_kg=-1.0), "max_co2e_kg is -1"),
+    ],
+)
+def test_pruners_that_cannot_be_are_refused(config: PrunerConfig, said: str) -> None:
+    """With the key and what to write."""
+    with pytest.raises(OptionError, match=said):
+        config.make(())
+
+
+@pytest.mark.usefixtures("train")
+def test_a_pruner_and_steps_that_are_set_reach_the_objective() -> None:
+    """From the command line's words on."""
+    config = load_config(
+        ["objective=train.py:decorated", "pruner.name=halving", "pruner.eta=4", "total_steps=n"]
+    )
+    options = make_objective(config).options
+    assert (options.pruners, options.total_steps) == ((ParetoHalvingPruner(eta=4),), "n")
 
 
 @pytest.mark.usefixtures("train")

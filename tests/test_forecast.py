@@ -84,7 +84,7 @@ def forecast(
     progress: go.Progress, *past: go.PastTrial, total_steps: int | None = None
 ) -> go.Forecast:
     """Forecast a trial of which there is enough to tell."""
-    made = go.forecast_trial(progress, history_of(*past), total_steps=total_steps)
+    made = go.forecast_trial(replace(progress, total_steps=total_steps), history_of(*past))
     assert made is not None
     return made
 
@@ -139,15 +139,15 @@ def test_steps_are_counted_as_the_trial_counts_them(steps: list[int], left: int)
 def test_one_report_tells_nothing(steps: list[int]) -> None:
     """Nor do reports of steps before it."""
     past = [finished(number, costs_of(9).tolist()) for number in range(3)]
-    assert go.forecast_trial(running(steps), history_of(*past), total_steps=9) is None
+    assert go.forecast_trial(replace(running(steps), total_steps=9), history_of(*past)) is None
 
 
 def test_two_reports_want_finished_trials_to_compare_with() -> None:
     """One cost per step has no spread; two trials that ended are the least that has one."""
     past = [finished(number, costs_of(9).tolist()) for number in range(2)]
     two = running([0, 1])
-    assert go.forecast_trial(two, history_of(), total_steps=9) is None
-    assert go.forecast_trial(two, history_of(past[0]), total_steps=9) is None
+    assert go.forecast_trial(replace(two, total_steps=9), history_of()) is None
+    assert go.forecast_trial(replace(two, total_steps=9), history_of(past[0])) is None
     made = forecast(two, *past, total_steps=9)
     assert made.n_past == 2
     assert made.energy_kwh.mid == pytest.approx(4.5)
@@ -156,7 +156,7 @@ def test_two_reports_want_finished_trials_to_compare_with() -> None:
 def test_costs_that_cannot_be_seen_are_not_taken_for_none() -> None:
     """A counter that has not moved between the reports tells of no cost."""
     still = running([0, 1, 2], [1.0, 1.0, 1.0])
-    assert go.forecast_trial(still, history_of(), total_steps=9) is None
+    assert go.forecast_trial(replace(still, total_steps=9), history_of()) is None
 
 
 def test_a_report_of_nan_costs_like_another() -> None:

@@ -1,6 +1,6 @@
 """When to start no further trial of a study, and what that rests on."""
 
-from green_optuna.budget.base import Budget, BudgetReached, checked_budgets
+from green_optuna.budget.base import Budget, BudgetReached
 from green_optuna.budget.carbon import CarbonBudget
 from green_optuna.budget.flat import StopWhenFlat
 from green_optuna.budget.spending import EndedTrial, Spending, SpendingReader
@@ -13,5 +13,4 @@ __all__ = [
     "Spending",
     "SpendingReader",
     "StopWhenFlat",
-    "checked_budgets",
 ]

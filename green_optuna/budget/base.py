@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import optuna
 
-from green_optuna.errors import OptionError
-
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from green_optuna.budget.spending import Spending
 
 
@@ -44,25 +43,3 @@ class Budget:
             spending: What the study has spent so far, and on what.
         """
         raise NotImplementedError
-
-
-def checked_budgets(given: object) -> tuple[Budget, ...]:
-    """Give the budgets of an option that takes none, one or several.
-
-    Raises:
-        OptionError: One of them is none.
-    """
-    if given is None:
-        return ()
-    all_given: Sequence[object] = [given]
-    if isinstance(given, Sequence) and not isinstance(given, str):
-        all_given = given
-    budgets: list[Budget] = []
-    for budget in all_given:
-        if not isinstance(budget, Budget):
-            raise OptionError(
-                f"budget is {budget!r}: give CarbonBudget(co2e_kg=1e-3), say, StopWhenFlat(...), "
-                "a list of both, or None."
-            )
-        budgets.append(budget)
-    return tuple(budgets)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from green_optuna.budget.base import Budget
 from green_optuna.errors import OptionError
-from green_optuna.scalars import as_float
+from green_optuna.scalars import checked_amount
 from green_optuna.units import format_co2e, format_energy
 
 if TYPE_CHECKING:
@@ -52,14 +52,8 @@ class CarbonBudget(Budget):
         """Check the caps, and keep them as plain numbers."""
         for name in ("co2e_kg", "energy_kwh"):
             given = getattr(self, name)
-            if given is None:
-                continue
-            cap = as_float(given)
-            if cap is None or not 0 <= cap < math.inf:
-                raise OptionError(
-                    f"The budget's {name} is {given!r}: give a finite number of 0 or more."
-                )
-            object.__setattr__(self, name, cap)
+            if given is not None:
+                object.__setattr__(self, name, checked_amount(f"The budget's {name}", given))
         if not self.caps:
             raise OptionError(
                 "A CarbonBudget without a cap stops nothing: give co2e_kg= or energy_kwh=."

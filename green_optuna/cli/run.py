@@ -164,7 +164,7 @@ class _Tally:
         interrupt: Interrupt,
     ) -> None:
         self._spending = SpendingReader(options.grid or Grid.from_environment())
-        self._budgets = [one for one in options.budget if isinstance(one, CarbonBudget)]
+        self._budgets = [one for one in options.budgets if isinstance(one, CarbonBudget)]
         self._progress = progress
         self._interrupt = interrupt
         self._lock = threading.Lock()

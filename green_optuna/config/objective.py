@@ -73,7 +73,9 @@ def make_objective(config: RunConfig) -> GreenObjective:
         repeats=given.repeats if config.repeats is None else config.repeats,
         timeout_s=given.timeout_s if config.timeout_s is None else config.timeout_s,
         inference=_inference(config.inference, given.inference),
-        budget=_budget(config.budget, given.budget),
+        total_steps=given.total_steps if config.total_steps is None else config.total_steps,
+        pruners=config.pruner.make(given.pruners),
+        budgets=_budgets(config.budget, given.budgets),
     )
     return decorated if options == given else GreenObjective(decorated.function, options)
 
@@ -233,7 +235,7 @@ def _inference(config: InferenceConfig, given: InferenceOptions | None) -> Infer
     return InferenceOptions(**options) if options else None
 
 
-def _budget(config: BudgetConfig, given: tuple[Budget, ...]) -> tuple[Budget, ...]:
+def _budgets(config: BudgetConfig, given: tuple[Budget, ...]) -> tuple[Budget, ...]:
     """Give the budgets with the caps that the configuration sets; what else stops it stays."""
     options = given_options(config)
     if not options:

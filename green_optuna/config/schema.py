@@ -6,15 +6,17 @@ None stands for what the decorator of the objective says, or for its default.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.errors import OptionError
+from green_optuna.pruning import CapPruner, DominancePruner, ParetoHalvingPruner, Pruner
 from green_optuna.rules import rule_by_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Sequence
 
     import optuna
     from _typeshed import DataclassInstance
@@ -25,6 +27,11 @@ MISSING = "???"
 """How OmegaConf writes a value that has to be given."""
 
 SAMPLERS = ("tpe", "nsga2", "random")
+
+PRUNERS: Mapping[str, type[DominancePruner | ParetoHalvingPruner]] = {
+    "dominance": DominancePruner,
+    "halving": ParetoHalvingPruner,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +136,64 @@ class InferenceConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrunerConfig:
+    """What stops trials early: one of :data:`PRUNERS` with its options, and caps.
+
+    Attributes:
+        name: "dominance" or "halving", "none" for neither; None for what the decorator says.
+        best_reachable: Dominance: the best quality that a trial can reach; None to learn it.
+        min_completed: Dominance: how many completed trials it takes to learn from.
+        project: Dominance: whether what a trial is still to spend counts.
+        eta: Halving: one of so many trials goes on at each rung.
+        min_step: Halving: the first rung.
+        max_co2e_kg: The most CO2e that a trial may cost, in kg.
+        max_n_params: The most parameters that its model may have.
+        max_duration_s: The longest that it may take, in s.
+    """
+
+    name: str | None = None
+    best_reachable: float | None = None
+    min_completed: int | None = None
+    project: bool | None = None
+    eta: int | None = None
+    min_step: int | None = None
+    max_co2e_kg: float | None = None
+    max_n_params: float | None = None
+    max_duration_s: float | None = None
+
+    def make(self, given: tuple[Pruner, ...]) -> tuple[Pruner, ...]:
+        """Give the pruners, with those of the decorator that stay.
+
+        Args:
+            given: Those of the decorator. Its caps stay but for those that are set here; what
+                else there is stays unless a name is given.
+
+        Raises:
+            OptionError: The name is unknown, or an option is not one of what it names.
+        """
+        options = _given(self, without="name")
+        caps = {name: options.pop(name) for name in list(options) if name.startswith("max_")}
+        capping = [one for one in given if isinstance(one, CapPruner)]
+        others = [one for one in given if not isinstance(one, CapPruner)]
+        if caps:
+            capping = [replace(one, **caps) for one in capping] or [CapPruner(**caps)]
+        if self.name is not None:
+            if self.name not in (*PRUNERS, "none"):
+                raise OptionError(
+                    f"pruner.name is {self.name!r}: give {', '.join(PRUNERS)} or none."
+                )
+            kind = PRUNERS.get(self.name)
+            taken = [] if kind is None else [option.name for option in fields(kind)]
+            _check_taken(options, taken, f"the pruner {self.name!r}", "pruner.{}".format)
+            others = [] if kind is None else [kind(**options)]
+        elif options:
+            raise OptionError(
+                f"pruner.{next(iter(options))} is an option of one pruner: give pruner.name too."
+            )
+        return (*capping, *others)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetConfig:
     """What the study may spend in all: the options of :class:`green_optuna.CarbonBudget`."""
 
@@ -216,12 +281,7 @@ class RuleConfig:
         default: Any = rule_by_name(self.name)
         taken = [option.name for option in fields(default)]
         given = _given(self, without="name")
-        for name in given:
-            if name not in taken:
-                raise OptionError(
-                    f"{spell(name)} is no option of the rule {self.name!r}, which takes "
-                    f"{' and '.join(spell(option) for option in taken)}."
-                )
+        _check_taken(given, taken, f"the rule {self.name!r}", spell)
         rule: Rule = type(default)(**given)
         return rule
 
@@ -242,6 +302,8 @@ class RunConfig:
         repeats: How often the objective's function runs in each trial.
         timeout_s: How long a trial may take, in s; infinity for as long as it takes.
         inference: How the inference of each trial's model is measured.
+        total_steps: How many steps a trial makes, or the hyperparameter that says so.
+        pruner: What stops trials early.
         budget: What the study may spend in all.
         rule: Which trial of the front is selected in the end.
     """
@@ -257,6 +319,8 @@ class RunConfig:
     repeats: int | None = None
     timeout_s: float | None = None
     inference: InferenceConfig = field(default_factory=InferenceConfig)
+    total_steps: int | str | None = None
+    pruner: PrunerConfig = field(default_factory=PrunerConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     rule: RuleConfig = field(default_factory=RuleConfig)
 
@@ -287,6 +351,16 @@ def _key_paths(section: DataclassInstance, prefix: str = "") -> Iterator[tuple[s
         yield f"{prefix}{item.name}", is_dataclass(value)
         if is_dataclass(value) and not isinstance(value, type):
             yield from _key_paths(value, f"{prefix}{item.name}.")
+
+
+def _check_taken(
+    given: Mapping[str, Any], taken: Sequence[str], whose: str, spell: Callable[[str], str]
+) -> None:
+    """Refuse options that are given to something that does not take them."""
+    for name in given:
+        if name not in taken:
+            takes = " and ".join(spell(option) for option in taken) or "none"
+            raise OptionError(f"{spell(name)} is no option of {whose}, which takes {takes}.")
 
 
 def _given(section: DataclassInstance, *, without: str = "") -> dict[str, Any]:

@@ -3,16 +3,11 @@
 from green_optuna.pruning.caps import CapPruner
 from green_optuna.pruning.dominance import DominancePruner
 from green_optuna.pruning.halving import ParetoHalvingPruner
-from green_optuna.pruning.history import History, PastTrial
-from green_optuna.pruning.progress import Progress
 from green_optuna.pruning.pruner import Pruner
 
 __all__ = [
     "CapPruner",
     "DominancePruner",
-    "History",
     "ParetoHalvingPruner",
-    "PastTrial",
-    "Progress",
     "Pruner",
 ]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from green_optuna.errors import OptionError
 from green_optuna.pruning.pruner import Pruner
-from green_optuna.scalars import as_float
+from green_optuna.scalars import checked_amount
 from green_optuna.units import describe_quantity, show_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from green_optuna.pruning.history import History
-    from green_optuna.pruning.progress import Progress
+    from green_optuna.history import History
+    from green_optuna.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +43,8 @@ class CapPruner(Pruner):
         """Check the caps, and keep them as plain numbers."""
         for name in ("max_co2e_kg", "max_n_params", "max_duration_s"):
             given = getattr(self, name)
-            if given is None:
-                continue
-            cap = as_float(given)
-            if cap is None or not 0 <= cap < math.inf:
-                raise OptionError(f"{name} is {given!r}: give a finite number of 0 or more.")
-            object.__setattr__(self, name, cap)
+            if given is not None:
+                object.__setattr__(self, name, checked_amount(name, given))
         if not self.caps:
             raise OptionError(
                 "A CapPruner without a cap stops nothing: give max_co2e_kg=, max_n_params= or "

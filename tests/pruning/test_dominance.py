@@ -214,24 +214,27 @@ def test_a_projection_stops_sooner() -> None:
     early = running([0.9, 0.9])
     assert go.DominancePruner().why_stop(early, history) is None
     reason = go.DominancePruner(project=True).why_stop(early, history)
-    assert reason == "could reach 1 - quality 0.7 at best, by projection dominated by trial 0"
+    assert reason == "could reach 1 - quality 0.7 at best, by forecast dominated by trial 0"
 
 
-def test_a_projection_ends_with_the_shortest_completed_trial() -> None:
-    """One that ended at once shows that a trial may; nothing is added then."""
+def test_a_projection_ends_where_the_soonest_trial_did() -> None:
+    """One that ended at the second step shows that a trial may; nothing is added then."""
     trials = ten([0.5, 0.4, 0.3, 0.2], values=[0.2, 3.5])
-    short = past(10, [0.9], values=[0.9, 9.0])
+    short = past(10, [0.9, 0.9], values=[0.9, 9.0])
     pruner = go.DominancePruner(project=True)
     assert pruner.why_stop(running([0.9, 0.9]), make_history([*trials, short])) is None
+    # Unless it is known that this one does not.
+    known = replace(running([0.9, 0.9]), total_steps=4)
+    assert pruner.why_stop(known, make_history([*trials, short])) is not None
 
 
 @pytest.mark.parametrize(("others_kwh", "stopped"), [(13.5, True), (14.5, False)])
 def test_a_projection_leaves_out_the_start(others_kwh: float, *, stopped: bool) -> None:
     """What loading and compiling took is spent once, and not at each step to come."""
     history = make_history(ten([0.5, 0.4, 0.3, 0.2, 0.2, 0.2], values=[0.2, others_kwh]))
-    # 12 kWh by now, and of late 1 kWh a step: 2 kWh to come.
+    # 12 kWh by now, 1 kWh a step but for the first: 2 kWh to come.
     started = replace(
-        running([0.9] * 4), energies_kwh=(2.0, 10.0, 11.0, 12.0), energy_kwh=12.0, co2e_kg=12.0
+        running([0.9] * 4), energies_kwh=(9.0, 10.0, 11.0, 12.0), energy_kwh=12.0, co2e_kg=12.0
     )
     reason = go.DominancePruner(project=True).why_stop(started, history)
     assert (reason is not None) is stopped

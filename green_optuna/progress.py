@@ -22,6 +22,7 @@ class Progress:
         n_params: Its number of parameters; None where nobody has said yet.
         asked_step: The greatest step that it had reported when its pruner was asked before; None
             where there was none.
+        total_steps: How many steps it is to make, where that is known.
     """
 
     number: int
@@ -35,6 +36,7 @@ class Progress:
     duration_s: float = 0.0
     n_params: int | None = None
     asked_step: int | None = None
+    total_steps: int | None = None
 
     def least(self, name: str) -> float:
         """Give the least value that a cost can have in the end; 0 where nothing is known of it.
