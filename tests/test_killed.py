@@ -124,11 +124,13 @@ def start_worker(sqlite_url: str, tmp_path: Path) -> Iterator[Callable[[str], Wo
             worker.process.stdout.close()
 
 
-def decorated(*trackers: go.Tracker, seen: list[int] | None = None) -> go.GreenObjective:
+def decorated(
+    *trackers: go.Tracker, seen: list[int] | None = None, budget: go.Budget | None = None
+) -> go.GreenObjective:
     """Give the objective of the next worker."""
     meter = go.ReplayMeter(cpu_w=50.0, ram_w=10.0)
 
-    @go.green_objective(grid=GRID, meter=meter, trackers=trackers)
+    @go.green_objective(grid=GRID, meter=meter, trackers=trackers, budget=budget)
     def objective(trial: optuna.Trial) -> tuple[float, int]:
         if seen is not None:
             seen.append(trial.number)
@@ -203,6 +205,22 @@ def test_a_live_worker_is_left_alone_until_it_is_killed(
         last["energy_kwh"]
     ]
     assert fold_killed(study, terms, told.append) == ()
+
+
+@posix
+def test_what_a_killed_worker_had_spent_counts_in_the_next_ones_budget(
+    start_worker: Callable[[], Worker], sqlite_url: str
+) -> None:
+    """Less than that starts no trial, and more does."""
+    study = go.create_study("s", storage=sqlite_url)
+    last = start_worker().kill()
+    spent_kwh = sum(last["energy_kwh"].values())
+    study.optimize(decorated(budget=go.CarbonBudget(energy_kwh=spent_kwh * 0.99)), n_trials=3)
+    killed, refused = study.trials
+    assert killed.user_attrs[ATTRIBUTE]["state"] == "killed"
+    assert "is spent" in refused.user_attrs[ATTRIBUTE]["stopped"]
+    study.optimize(decorated(budget=go.CarbonBudget(energy_kwh=spent_kwh * 9)), n_trials=1)
+    assert study.trials[2].state == TrialState.COMPLETE
 
 
 # What a dead process has left
