@@ -61,7 +61,7 @@ from green_optuna.models import (
 )
 from green_optuna.objective import GreenObjective, green_objective
 from green_optuna.options import ObjectiveOptions
-from green_optuna.progress import Progress
+from green_optuna.progress import LearningCurve, Progress
 from green_optuna.pruning import (
     CapPruner,
     DominancePruner,
@@ -124,6 +124,7 @@ __all__ = [
     "InferenceOptions",
     "Interval",
     "Knee",
+    "LearningCurve",
     "Ledger",
     "LedgerRow",
     "MLflowTracker",

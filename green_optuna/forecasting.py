@@ -84,11 +84,11 @@ def _increasing(
     progress: Progress,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Give the steps and what had been spent at each, without steps that came out of order."""
-    steps = np.array(progress.steps, dtype=np.int64)
+    steps = np.array(progress.curve.steps, dtype=np.int64)
     ahead = np.ones(len(steps), dtype=np.bool_)
     ahead[1:] = steps[1:] > np.maximum.accumulate(steps)[:-1]
-    energies_kwh = np.array(progress.energies_kwh, dtype=np.float64)
-    times_s = np.array(progress.times_s, dtype=np.float64)
+    energies_kwh = np.array(progress.curve.energies_kwh, dtype=np.float64)
+    times_s = np.array(progress.curve.times_s, dtype=np.float64)
     return steps[ahead], energies_kwh[ahead], times_s[ahead]
 
 

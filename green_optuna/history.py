@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -10,7 +10,9 @@ import numpy as np
 from optuna.trial import TrialState
 
 from green_optuna import pareto
+from green_optuna.errors import QualityError
 from green_optuna.locks import ProcessLock
+from green_optuna.progress import LearningCurve
 from green_optuna.record import REPORTS_ATTRIBUTE, measurement_of, reports_from_rows
 from green_optuna.terms import ATTRIBUTE
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from green_optuna.terms import StudyTerms
+
+_logger = logging.getLogger("green_optuna")
 
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -103,8 +107,8 @@ class History:
         with self._lock:
             new = [trial for trial in found if trial.number not in self._seen]
             for trial in new:
-                self._seen.add(trial.number)
                 self.trials.append(self._past(trial))
+                self._seen.add(trial.number)
             if new:
                 self._front = None
 
@@ -163,30 +167,42 @@ class History:
             return self._front
 
     def _past(self, trial: FrozenTrial) -> PastTrial:
-        bounds, objectives = self.terms.quality_bounds, self.terms.objectives
+        objectives = self.terms.objectives
         kept: dict[str, Any] = trial.user_attrs.get(ATTRIBUTE, {})
-        reported = reports_from_rows(trial.user_attrs.get(REPORTS_ATTRIBUTE, ()))
-        reports = [report for report in reported if not math.isnan(report.quality)]
-        reports.sort(key=lambda report: report.step)
         measurement = measurement_of(trial)
         complete = trial.state == TrialState.COMPLETE
-        quality = kept.get("quality")
-        loss = None
+        curve, loss = self._curve(trial)
         if complete and "quality_loss" in objectives:
             loss = float(trial.values[objectives.index("quality_loss")])
-        elif complete and quality is not None:
-            loss = bounds.loss(quality)
+        known = ~np.isnan(np.array(curve.losses, dtype=np.float64))
         return PastTrial(
             number=trial.number,
             values=np.array(trial.values, dtype=np.float64) if complete else None,
             feasible=all(value <= 0 for value in trial.constraints.values()),
-            steps=np.array([report.step for report in reports], dtype=np.int64),
-            losses=np.array([bounds.loss(report.quality) for report in reports], dtype=np.float64),
-            energies_kwh=np.array([report.energy_kwh for report in reports], dtype=np.float64),
-            times_s=np.array([report.t_s for report in reports], dtype=np.float64),
-            loss=loss,
+            steps=np.array(curve.steps, dtype=np.int64)[known],
+            losses=np.array(curve.losses, dtype=np.float64)[known],
+            energies_kwh=np.array(curve.energies_kwh, dtype=np.float64)[known],
+            times_s=np.array(curve.times_s, dtype=np.float64)[known],
+            loss=loss if complete else None,
             energy_kwh=None if measurement is None else measurement.energy_per_run_kwh,
             duration_s=None if measurement is None else measurement.duration_per_run_s,
             n_params=kept.get("n_params"),
-            last_step=max((report.step for report in reported), default=None),
+            last_step=curve.last_step,
         )
+
+    def _curve(self, trial: FrozenTrial) -> tuple[LearningCurve, float | None]:
+        """Give what a trial reported, in the order of steps, and the loss of what it returned.
+
+        They are empty, and None, where they cannot be used: added by hand, say.
+        """
+        bounds, curve = self.terms.quality_bounds, LearningCurve()
+        quality = trial.user_attrs.get(ATTRIBUTE, {}).get("quality")
+        try:
+            reports = reports_from_rows(trial.user_attrs.get(REPORTS_ATTRIBUTE, ()))
+            np.array([report.step for report in reports], dtype=np.int64)
+            curve.follow(sorted(reports, key=lambda report: report.step), bounds)
+            return curve, None if quality is None else bounds.loss(quality)
+        except (QualityError, TypeError, ValueError, OverflowError) as error:
+            # What the trial came to counts all the same.
+            _logger.warning("Pruners cannot use what trial %d reported: %s", trial.number, error)
+            return LearningCurve(), None

@@ -17,7 +17,7 @@ from green_optuna.deadline import shielded
 from green_optuna.energy import Meter, MeterOptions
 from green_optuna.errors import ObjectiveError, OptionError
 from green_optuna.locks import ProcessLock
-from green_optuna.options import ObjectiveOptions, several
+from green_optuna.options import ObjectiveOptions, checked_budgets, checked_pruners
 from green_optuna.outcome import make_outcome, read_result
 from green_optuna.pickling import reduce_to_name_or_value
 from green_optuna.pruning import Pruner
@@ -298,8 +298,8 @@ def green_objective(
         repeats=repeats,
         timeout_s=timeout_s,
         inference=inference,
-        pruners=several(Pruner, "pruner", pruner),
-        budgets=several(Budget, "budget", budget),
+        pruners=checked_pruners(pruner),
+        budgets=checked_budgets(budget),
         total_steps=total_steps,
     )
     if function is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from green_optuna.budget import Budget
 from green_optuna.energy import Meter, MeterOptions
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from green_optuna.carbon import Grid
     from green_optuna.outcome import NParams
     from green_optuna.tracking import Tracker
-
-T = TypeVar("T", Pruner, Budget)
-
-WANTED: dict[type, str] = {
-    Pruner: "one for several objectives, such as CapPruner(max_co2e_kg=1e-3)",
-    Budget: "CarbonBudget(co2e_kg=1e-3), say, or StopWhenFlat(...)",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +67,7 @@ class ObjectiveOptions:
         """
         check_inference(self.inference, self.objectives)
         for pruner in self.pruners:
-            pruner.check(self.objectives)
+            pruner.check(self.objectives, self.quality_bounds)
         for budget in self.budgets:
             budget.check(self.objectives)
         object.__setattr__(self, "repeats", checked_repeats(self.repeats))
@@ -116,23 +109,44 @@ def check_inference(inference: object, objectives: Sequence[str]) -> None:
         )
 
 
-def several(kind: type[T], name: str, given: object) -> tuple[T, ...]:
-    """Give the pruners or budgets of an option that takes none, one or several.
+def checked_pruners(given: object) -> tuple[Pruner, ...]:
+    """Give the pruners of an option that takes none, one or several.
 
     Raises:
-        OptionError: One of them is none; Optuna's own pruners work with one objective only.
+        OptionError: One of them is none: Optuna's own work with one objective only.
     """
+    pruners: list[Pruner] = []
+    for one in _several(given):
+        if not isinstance(one, Pruner):
+            raise OptionError(
+                f"pruner is {one!r}: give one for several objectives, such as "
+                "CapPruner(max_co2e_kg=1e-3), a list of some, or None."
+            )
+        pruners.append(one)
+    return tuple(pruners)
+
+
+def checked_budgets(given: object) -> tuple[Budget, ...]:
+    """Give the budgets of an option that takes none, one or several.
+
+    Raises:
+        OptionError: One of them is none.
+    """
+    budgets: list[Budget] = []
+    for one in _several(given):
+        if not isinstance(one, Budget):
+            raise OptionError(
+                f"budget is {one!r}: give CarbonBudget(co2e_kg=1e-3), say, StopWhenFlat(...), a "
+                "list of both, or None."
+            )
+        budgets.append(one)
+    return tuple(budgets)
+
+
+def _several(given: object) -> Sequence[object]:
     if given is None:
         return ()
-    all_given: Sequence[object] = [given]
-    if isinstance(given, Sequence) and not isinstance(given, str):
-        all_given = given
-    kept: list[T] = []
-    for one in all_given:
-        if not isinstance(one, kind):
-            raise OptionError(f"{name} is {one!r}: give {WANTED[kind]}, a list of some, or None.")
-        kept.append(one)
-    return tuple(kept)
+    return given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
 
 
 def checked_total_steps(given: object) -> int | str | None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # How often the reports of a running trial are written to Optuna's storage.
 STORE_REPORTS_S = 30.0
 
+MAX_STEP = 2**63 - 1
+
 
 class GreenTrial(optuna.Trial):
     """An ``optuna.Trial`` in a study of several objectives whose ``report`` works.
@@ -35,7 +37,8 @@ class GreenTrial(optuna.Trial):
         bounds: Between which qualities lie, and which end is the better.
         spent: Gives the energy in kWh and the time in s since the trial began.
         should_stop: Tells from the reports whether to stop it; None where nothing does.
-        on_watch: Is told of the model that the trial is told of; None for nobody.
+        on_watch: Is told of the model that the trial is told of, and of its reports; None for
+            nobody.
     """
 
     # Attributes of its own live in slots, so that the shared __dict__ holds Optuna's alone.
@@ -51,7 +54,7 @@ class GreenTrial(optuna.Trial):
         bounds: QualityBounds,
         spent: Callable[[], tuple[float, float]],
         should_stop: Callable[[Sequence[Report]], bool] | None = None,
-        on_watch: Callable[[object], None] | None = None,
+        on_watch: Callable[[object, Sequence[Report]], None] | None = None,
     ) -> None:
         # Trial.__init__ would run the sampler a second time.
         self.__dict__ = trial.__dict__
@@ -120,7 +123,7 @@ class GreenTrial(optuna.Trial):
         self._watched = model
         if self._on_watch is not None and self._run == 0:
             with shielded():
-                self._on_watch(model)
+                self._on_watch(model, self.reports)
 
     def report(self, value: float, step: int) -> None:
         """Report the quality at a step, as ``optuna.Trial.report`` does.
@@ -135,7 +138,7 @@ class GreenTrial(optuna.Trial):
 
         Raises:
             TypeError: The value cannot be cast to a float, or the step to an int.
-            ValueError: The step is negative.
+            ValueError: The step is negative, or more than storages can hold.
             QualityError: The value is finite and outside the bounds.
         """
         with shielded():
@@ -152,6 +155,8 @@ class GreenTrial(optuna.Trial):
             ) from None
         if step < 0:
             raise ValueError(f"`{step=}` must be non-negative.")
+        if step > MAX_STEP:
+            raise ValueError(f"`{step=}` is more than storages can hold, {MAX_STEP}.")
         if step in self._reports:
             warnings.warn(
                 f"The reported value is ignored because this `{step=}` is already reported.",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from green_optuna.forecasting import forecast_trial
+from green_optuna.progress import LearningCurve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,8 +56,10 @@ class TrialForecast:
         session = self._session
         with session.sampler.excluded():
             session.history.refresh(self._study)
+            curve = LearningCurve()
+            curve.follow(reports, session.terms.quality_bounds)
             progress = self._progress.at(
-                reports, energy_kwh=measurement.energy_kwh, duration_s=measurement.duration_s
+                curve, energy_kwh=measurement.energy_kwh, duration_s=measurement.duration_s
             )
             forecast = forecast_trial(progress, session.history)
         return None if forecast is None else replace(forecast, runs=self._repeats)

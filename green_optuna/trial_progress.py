@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from green_optuna.progress import Progress
 from green_optuna.scalars import as_float
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import optuna
 
-    from green_optuna.record import Report
+    from green_optuna.progress import LearningCurve
     from green_optuna.session import Session
 
 
@@ -40,7 +37,7 @@ class TrialProgress:
 
     def at(
         self,
-        reports: Sequence[Report],
+        curve: LearningCurve,
         *,
         energy_kwh: float,
         duration_s: float,
@@ -49,30 +46,23 @@ class TrialProgress:
         """Say how far it is.
 
         Args:
-            reports: What it has reported.
+            curve: What it has reported.
             energy_kwh: What it has used by now, in kWh.
             duration_s: How long it has run, in s.
             asked_step: The greatest step that it had reported when it asked before.
         """
         terms = self._session.terms
-        bounds = terms.quality_bounds
         return Progress(
             number=self._trial.number,
             objectives=terms.objectives,
-            steps=tuple(report.step for report in reports),
-            losses=tuple(
-                math.nan if math.isnan(report.quality) else bounds.loss(report.quality)
-                for report in reports
-            ),
-            energies_kwh=tuple(report.energy_kwh for report in reports),
-            times_s=tuple(report.t_s for report in reports),
+            curve=curve,
             energy_kwh=energy_kwh,
             co2e_kg=terms.grid.co2e_kg(energy_kwh),
             duration_s=duration_s,
             n_params=self.n_params,
             asked_step=asked_step,
             # Before the first step, it may not have been suggested yet.
-            total_steps=self._steps_to_make() if reports else None,
+            total_steps=self._steps_to_make() if len(curve) else None,
         )
 
     def _steps_to_make(self) -> int | None:

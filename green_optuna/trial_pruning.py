@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import optuna
 
+from green_optuna.progress import LearningCurve
+from green_optuna.record import in_one_line
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -20,7 +23,10 @@ REFRESH_S = 5.0
 
 
 class TrialPruning:
-    """What one trial's pruners are asked and say. What deciding takes is charged to no trial.
+    """What one trial's pruners are asked and say.
+
+    The processor time that it takes is charged to no trial; the wall-clock time passes all the
+    same.
 
     Args:
         pruners: The pruners, asked in this order.
@@ -52,6 +58,7 @@ class TrialPruning:
         self._spent = spent
         self._count = count
         self._refreshed_at_s = time.monotonic()
+        self._curve = LearningCurve()
         self._asked_step: int | None = None
 
     def should_stop(self, reports: Sequence[Report]) -> bool:
@@ -65,17 +72,25 @@ class TrialPruning:
 
     def refresh(self) -> None:
         """Look for trials that have ended since, whoever ran them."""
-        self._session.history.refresh(self._study)
+        try:
+            self._session.history.refresh(self._study)
+        except Exception as error:
+            # A storage that is locked for a moment: what was known before is enough to go on.
+            self._session.warn_once(
+                f"what has ended elsewhere could not be read, and pruners go by what they knew: "
+                f"{in_one_line(error)}",
+                of="history",
+            )
         self._refreshed_at_s = time.monotonic()
 
-    def watch(self, model: object) -> None:
+    def watch(self, model: object, reports: Sequence[Report]) -> None:
         """Take note of the model, and ask before it is trained.
 
         Raises:
             optuna.TrialPruned: It should not be.
         """
         self._progress.n_params = self._count(model)
-        if self.should_stop(()):
+        if self.should_stop(reports):
             raise optuna.TrialPruned(self.reason)
 
     def check_start(self) -> None:
@@ -106,9 +121,10 @@ class TrialPruning:
     def _why_stop(self, reports: Sequence[Report]) -> str | None:
         """Ask the pruners, and give the first one's answer that is a reason."""
         energy_kwh, duration_s = self._spent()
+        self._curve.follow(reports, self._session.terms.quality_bounds)
         progress = self._progress.at(
-            reports, energy_kwh=energy_kwh, duration_s=duration_s, asked_step=self._asked_step
+            self._curve, energy_kwh=energy_kwh, duration_s=duration_s, asked_step=self._asked_step
         )
-        self._asked_step = max(progress.steps, default=None)
+        self._asked_step = self._curve.last_step
         reasons = (pruner.why_stop(progress, self._session.history) for pruner in self._pruners)
         return next((reason for reason in reasons if reason is not None), None)

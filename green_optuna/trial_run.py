@@ -232,8 +232,8 @@ class TrialRun:
 
     def _keep(self, record: TrialRecord) -> None:
         self.trial.store_reports()
-        self._set_constraints(record)
         self._trial.set_user_attr(ATTRIBUTE, record.attribute())
+        self._set_constraints(record)
 
     def _set_constraints(self, record: TrialRecord) -> None:
         """Tell samplers by how much the trial is above or below each cap, however it ended."""
@@ -250,7 +250,9 @@ class TrialRun:
         if n_params is not None:
             values["n_params"] = n_params
         for key, excess in self._pruning.constraints(values).items():
-            self._trial.set_constraint(key, excess)
+            # The function's own stays, as Optuna would have it, without its warning.
+            if key not in self._trial.constraints:
+                self._trial.set_constraint(key, excess)
 
     def _tell(self, record: TrialRecord) -> None:
         with self._session.sampler.excluded():

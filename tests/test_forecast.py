@@ -45,10 +45,7 @@ def running(
     return go.Progress(
         number=99,
         objectives=TERMS.objectives,
-        steps=tuple(steps),
-        losses=tuple(losses or [0.5] * len(steps)),
-        energies_kwh=tuple(energies_kwh),
-        times_s=tuple(times_s),
+        curve=go.LearningCurve(steps, losses or [0.5] * len(steps), energies_kwh, times_s),
         energy_kwh=max(energies_kwh, default=0.0),
         co2e_kg=GRID.co2e_kg(max(energies_kwh, default=0.0)),
         duration_s=max(times_s, default=0.0),

@@ -39,7 +39,7 @@ class StopAt(go.Pruner):
 
     def why_stop(self, progress: go.Progress, history: go.History) -> str | None:  # noqa: ARG002
         """Say so at the step."""
-        if progress.number < self.spared or self.step not in progress.steps:
+        if progress.number < self.spared or self.step not in progress.curve.steps:
             return None
         return "it is time"
 

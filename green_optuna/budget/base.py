@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import TYPE_CHECKING
 
 import optuna
@@ -21,7 +22,7 @@ class BudgetReached(optuna.TrialPruned):
     """
 
 
-class Budget:
+class Budget(abc.ABC):
     """Says when a study has had enough; subclass it for one of your own.
 
     It is asked before each trial, by each worker for itself, and must be quick. It is pickled
@@ -29,17 +30,18 @@ class Budget:
     :class:`Spending`.
     """
 
-    def check(self, objectives: Sequence[str]) -> None:
+    # Most budgets can be used with any study.
+    def check(self, objectives: Sequence[str]) -> None:  # noqa: B027
         """Hold that it can be used with a study's objectives; when the objective is decorated.
 
         Raises:
             OptionError: It cannot.
         """
 
+    @abc.abstractmethod
     def why_stop(self, spending: Spending) -> str | None:
         """Say in a few words why no further trial should start; None where one may.
 
         Args:
             spending: What the study has spent so far, and on what.
         """
-        raise NotImplementedError

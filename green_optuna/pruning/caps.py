@@ -21,10 +21,15 @@ if TYPE_CHECKING:
 class CapPruner(Pruner):
     """Stops a trial that exceeds a cap. It assumes nothing: what is over a cap stays over it.
 
-    Parameters are checked before the training, at ``trial.watch(model)``, or at the start where
-    their number is given; CO2e and time whenever the trial asks ``should_prune()``. Each cap is a
-    constraint of the study, ``green_optuna.cap.<name>``, set when the trial ends however it ends,
-    so that samplers learn it and trials over it are on no front.
+    Parameters are checked before the training, at ``trial.watch(model)`` (freeze layers before,
+    where trainable ones count), or at the start where their number is given; those that a function
+    given as ``n_params`` counts are known at the end only. CO2e and time are checked whenever the
+    trial asks ``should_prune()``. Where the function runs several times, caps are on the mean run,
+    for which the first one, the only one that is stopped, is taken.
+
+    Each cap is a constraint of the study, ``green_optuna.cap.<name>``, set when the trial ends
+    however it ends, so that trials over it are on no front, and that samplers learn it: of pruned
+    trials, Optuna's TPE does, and its GPSampler, which looks at completed trials alone, does not.
 
     Attributes:
         max_co2e_kg: The most CO2e that a trial may cost, in kg; None for no cap.

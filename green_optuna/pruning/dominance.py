@@ -7,19 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from green_optuna.errors import OptionError
+import numpy as np
+
+from green_optuna.errors import OptionError, QualityError
 from green_optuna.forecasting import forecast_trial
 from green_optuna.progress import Progress
 from green_optuna.pruning.gains import Gains
 from green_optuna.pruning.pruner import Pruner
 from green_optuna.scalars import as_count, as_float
-from green_optuna.units import describe_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from green_optuna.history import History
     from green_optuna.quality import QualityBounds
+
+# What rounding may cost, on the scale of a loss.
+ROUNDING = 1e-12
 
 Reachable = str | float | Callable[[Progress], float | None]
 """The best quality that can still be reached: "learned", a number, or a function that gives it."""
@@ -37,13 +41,16 @@ class DominancePruner(Pruner):
     What is assumed is the bound on the loss that may still be reached:
 
     - "learned": that no trial gains more than every one so far did from the same step on. A gain
-      is the loss at the latest report up to that step, less the loss in the end; of completed
-      trials, those count that went on beyond that step, and as long as they are fewer than
-      ``min_completed``, any loss is taken to be within reach. Where the number of steps is a
-      hyperparameter, a trial that is to go on for longer than any before it may gain more than
-      all of them: let one of full length be among the first (``study.enqueue_trial``).
+      is the loss at the latest report up to that step, less the loss in the end (of a trial with
+      more than 200 reports the study keeps some, between two of which it is taken to have been at
+      the worse of both); of completed trials, those count that went on beyond that step, and as
+      long as they are fewer than ``min_completed``, any loss is taken to be within reach. Where the
+      number of steps is a hyperparameter, a trial that is to go on for longer than any before it
+      may gain more than all of them: let one of full length be among the first
+      (``study.enqueue_trial``).
     - a number: that no trial ends with a better quality than that.
-    - a function: that the trial ends with no better quality than what it gives.
+    - a function: that the trial ends with no better quality than what it gives. It is asked from
+      the first report on.
 
     Whatever is declared or learned, a trial may end as good as the best that it has reported, and
     no better than the best that there can be. A report that is NaN counts for nothing.
@@ -57,7 +64,8 @@ class DominancePruner(Pruner):
     Attributes:
         best_reachable: The best quality that a trial can still reach, on the study's own scale:
             "learned" from the completed trials, a number, or a function of the
-            :class:`Progress`, which gives None where it cannot say.
+            :class:`Progress`, which gives None where it cannot say; ``progress.curve.losses`` are
+            what was reported.
         min_completed: How many completed trials must have gone on beyond a step before a bound is
             learned from them.
         project: Count also what the trial is still to spend, in CO2e, energy and time: the lower
@@ -91,21 +99,27 @@ class DominancePruner(Pruner):
                 f"min_completed is {self.min_completed!r}: give a whole number of 1 or more."
             )
         object.__setattr__(self, "min_completed", count)
+        if not isinstance(self.project, bool):
+            raise OptionError(f"project is {self.project!r}: give True or False.")
 
-    def check(self, objectives: Sequence[str]) -> None:
-        """Hold that the quality is among the objectives.
+    def check(self, objectives: Sequence[str], bounds: QualityBounds) -> None:
+        """Hold that the quality is among the objectives, and what can be reached within its bounds.
 
         Raises:
             OptionError: It is not.
         """
         check_has_quality(self, objectives)
+        if isinstance(self.best_reachable, float):
+            try:
+                bounds.loss(self.best_reachable)
+            except QualityError as error:
+                raise OptionError(f"best_reachable: {error}") from error
 
     def why_stop(self, progress: Progress, history: History) -> str | None:
         """Say what the trial could reach at best, and which trial dominates that.
 
         Raises:
             OptionError: The function given as ``best_reachable`` gave no number.
-            QualityError: The number given as ``best_reachable`` lies outside the quality's bounds.
         """
         loss = self._least_loss(progress, history)
         costs = _projected_costs(progress, history) if self.project else {}
@@ -116,28 +130,34 @@ class DominancePruner(Pruner):
         better = history.dominating(least)
         if better is None:
             return None
-        reached = describe_quantity("quality_loss", loss)
         how = "by forecast dominated" if costs else "dominated"
-        return f"could reach {reached} at best, {how} by trial {better.number}"
+        return f"could reach quality loss {loss:.4g} at best, {how} by trial {better.number}"
 
     def _least_loss(self, progress: Progress, history: History) -> float:
         """Give the least loss that the trial may still reach."""
-        finite = [
-            (step, loss)
-            for step, loss in zip(progress.steps, progress.losses, strict=True)
-            if not math.isnan(loss)
-        ]
+        curve = progress.curve
+        bounds = history.terms.quality_bounds
         bound = 0.0
         if callable(self.best_reachable):
-            bound = _given_loss(self.best_reachable(progress), history.terms.quality_bounds)
+            # Before the first report, there is nothing that it could go by.
+            if len(curve):
+                bound = _given_loss(self.best_reachable(progress), bounds)
         elif self.best_reachable != "learned":
-            bound = history.terms.quality_bounds.loss(self.best_reachable)
-        elif finite:
-            step, loss = max(finite)
+            bound = bounds.loss(self.best_reachable)
+        elif curve.latest is not None:
+            step, loss = curve.latest
             n_trials, gain = history.learned(Gains, Gains).largest_from(step)
             if n_trials >= self.min_completed:
-                bound = max(loss - gain, 0.0)
-        return min([bound, *(loss for _, loss in finite)])
+                bound = max(_unless_rounded(loss - gain, history), 0.0)
+        return min(bound, curve.least_loss)
+
+
+def _unless_rounded(loss: float, history: History) -> float:
+    """Give a loss as that of a member of the front, where it differs by a rounding alone."""
+    column = history.terms.objectives.index("quality_loss")
+    losses = history.front[:, column]
+    same = losses[np.abs(losses - loss) <= ROUNDING]
+    return float(same[0]) if same.size else loss
 
 
 def check_has_quality(pruner: Pruner, objectives: Sequence[str]) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
+from green_optuna.record import MAX_STORED_REPORTS
 
+if TYPE_CHECKING:
     from green_optuna.history import PastTrial
+
+# The answers for so many steps are kept. Trials that report at the same steps ask for the same.
+MAX_KEPT = 10_000
 
 
 class Gains:
@@ -18,41 +22,40 @@ class Gains:
 
     A trial's gain from a step on is its loss at the latest report up to that step, less the loss
     that it ended with. It is known for the steps from its first report to before its last: a trial
-    that ended at a step says nothing of what others gain beyond it.
+    that ended at a step says nothing of what others gain beyond it. Of a trial that reported so
+    often that the study may have kept a part of it, it is the larger one of two neighbours.
 
-    Taking in a trial costs as much as there are distinct steps in all; looking up costs nothing.
+    Taking in a trial costs as much as it has reports; looking up a step, a search in each trial
+    that has become known since it was looked up last.
     """
 
     def __init__(self) -> None:
-        # Piecewise constant: from each of these steps to before the next one, so many trials made
-        # gains, the largest of which is this.
-        self._pieces: tuple[
-            npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]
-        ] = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+        # Of each trial, its steps, and its gain from each to before the next one; not of the last.
+        self._trials: list[tuple[list[int], list[float]]] = []
+        # Of a step, how many of the trials were looked at; how many made a gain; the largest.
+        self._kept: dict[int, tuple[int, int, float]] = {}
 
     def learn(self, trial: PastTrial) -> None:
-        """Take in a trial, if it completed and reported."""
-        if trial.loss is None or not trial.steps.size:
+        """Take in a trial, if it completed and reported more than once."""
+        if trial.loss is None or trial.steps.size < 2:
             return
-        end = int(trial.steps[-1])
-        steps = np.union1d(self._pieces[0], trial.steps)
-        counts, largest = self._spread_over(steps)
-        rows = np.searchsorted(trial.steps, steps, side="right") - 1
-        known = (rows >= 0) & (steps < end)
-        gains = np.where(known, trial.losses[rows] - trial.loss, -math.inf)
-        # At once, for another thread may be reading.
-        self._pieces = steps, counts + known, np.maximum(largest, gains)
+        losses = trial.losses[:-1]
+        if trial.losses.size > MAX_STORED_REPORTS // 2:
+            losses = np.maximum(losses, trial.losses[1:])
+        self._trials.append((trial.steps.tolist(), (losses - trial.loss).tolist()))
 
     def largest_from(self, step: int) -> tuple[int, float]:
         """Say how many trials made a gain from a step on, and the largest; -inf of none."""
-        steps, counts, largest = self._pieces
-        piece = int(np.searchsorted(steps, step, side="right")) - 1
-        return (int(counts[piece]), float(largest[piece])) if piece >= 0 else (0, -math.inf)
-
-    def _spread_over(
-        self, steps: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """Give the counts and gains of the pieces that begin at other steps, a finer set."""
-        known, counts, largest = self._pieces
-        pieces = np.searchsorted(known, steps, side="right")
-        return np.append(0, counts)[pieces], np.append(-math.inf, largest)[pieces]
+        n_seen, count, largest = self._kept.get(step, (0, 0, -math.inf))
+        # At once, for another thread may be adding.
+        new = self._trials[n_seen:]
+        for steps, gains in new:
+            row = bisect_right(steps, step) - 1
+            if 0 <= row < len(gains):
+                count += 1
+                largest = max(largest, gains[row])
+        if new:
+            if len(self._kept) >= MAX_KEPT:
+                self._kept.clear()
+            self._kept[step] = n_seen + len(new), count, largest
+        return count, largest

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from green_optuna.history import History, PastTrial
     from green_optuna.progress import Progress
+    from green_optuna.quality import QualityBounds
     from green_optuna.terms import StudyTerms
 
 
@@ -29,12 +30,12 @@ class ParetoHalvingPruner(Pruner):
     """Stops a trial that ranks behind at a rung: asynchronous successive halving by fronts.
 
     The rungs are the steps ``min_step``, ``min_step * eta``, ``min_step * eta**2`` and so on. At
-    the first question at a rung or beyond, the trial is compared once with all trials, completed
-    and pruned, that reached it: each by the loss at its latest report up to the rung, its costs
-    at that report, and its parameters. It is stopped where 1/eta of them or more, itself counted,
-    are on better fronts of what is compared than it is (non-dominated sorting). As long as fewer
-    than ``eta`` have come so far, none is stopped. A trial that passed several rungs since it was
-    asked is compared at the highest of them.
+    the first question at a rung or beyond, the trial is compared once with all trials that have
+    ended, completed and pruned, and that reached it: each by the loss at its latest report up to
+    the rung, its costs at that report, and its parameters. It is stopped where 1/eta of them or
+    more, itself counted, are on better fronts of what is compared than it is (non-dominated
+    sorting). As long as fewer than ``eta`` have come so far, none is stopped. A trial that passed
+    several rungs since it was asked is compared at the highest of them.
 
     Trials of one front are equals, and go on or stop together: more than 1/eta go on where fronts
     are large, as they are with many objectives, and a trial that no other dominates at a rung is
@@ -47,9 +48,11 @@ class ParetoHalvingPruner(Pruner):
     A report that is NaN counts for nothing. Objectives that are not known before the end
     (``inference_kwh``, ``flops``, ``peak_memory_bytes``) are not compared, and ``n_params`` only
     where the trial has been told of it, by ``trial.watch(model)`` or ``n_params=``. Steps are
-    those of ``trial.report``: where they begin with 0, step 1 is the second. Of a trial with more
-    than 200 reports the study keeps every second or fewer, so that its latest one up to an early
-    rung may be well before it: begin with a later ``min_step`` then.
+    those of ``trial.report``: where they begin with 0, step 1 is the second; where they begin
+    beyond a rung, nothing is compared there, so let ``min_step`` be no less than the first.
+    Trials that still run beside it are not compared: the more workers, the fewer are stopped. Of a
+    trial with more than 200 reports the study keeps every second or fewer, so that its latest one
+    up to an early rung may be well before it: begin with a later ``min_step`` then.
 
     The scheme is that of Li et al., "A System for Massively Parallel Hyperparameter Tuning"
     (MLSys 2020, https://arxiv.org/abs/1810.05934), algorithm 2, with stopping in place of
@@ -75,7 +78,7 @@ class ParetoHalvingPruner(Pruner):
                 raise OptionError(f"{name} is {given!r}: give a whole number of {least} or more.")
             object.__setattr__(self, name, count)
 
-    def check(self, objectives: Sequence[str]) -> None:
+    def check(self, objectives: Sequence[str], bounds: QualityBounds) -> None:  # noqa: ARG002
         """Hold that the quality is among the objectives.
 
         Raises:
@@ -103,7 +106,7 @@ class ParetoHalvingPruner(Pruner):
 
     def _rung(self, progress: Progress) -> int | None:
         """Give the highest rung that the trial has reached, unless it was asked there before."""
-        reached = max(progress.steps, default=0)
+        reached = progress.curve.last_step or 0
         if reached < self.min_step:
             return None
         rung = self.min_step
@@ -155,13 +158,10 @@ class Rung:
 
     def row_of(self, progress: Progress) -> list[float] | None:
         """Give the row of a running trial; None where it has no quality up to the step."""
-        reports = zip(
-            progress.steps, progress.losses, progress.energies_kwh, progress.times_s, strict=True
-        )
-        usable = [one for one in reports if one[0] <= self._step and not math.isnan(one[1])]
-        if not usable:
+        report = progress.curve.up_to(self._step)
+        if report is None:
             return None
-        _, loss, energy_kwh, t_s = max(usable)
+        loss, energy_kwh, t_s = report
         return self._row(loss=loss, energy_kwh=energy_kwh, t_s=t_s, n_params=progress.n_params)
 
     def _row(

@@ -65,10 +65,12 @@ def running(rng: random.Random, n_reports: int) -> go.Progress:
     return go.Progress(
         number=-1,
         objectives=OBJECTIVES,
-        steps=tuple(range(n)),
-        losses=tuple(1.0 - 0.5 * rng.random() * step / n_reports for step in range(n)),
-        energies_kwh=energies_kwh,
-        times_s=tuple(step + 1.0 for step in range(n)),
+        curve=go.LearningCurve(
+            range(n),
+            [1.0 - 0.5 * rng.random() * step / n_reports for step in range(n)],
+            energies_kwh,
+            [step + 1.0 for step in range(n)],
+        ),
         energy_kwh=energies_kwh[-1],
         co2e_kg=GRID.co2e_kg(energies_kwh[-1]),
         duration_s=float(n),

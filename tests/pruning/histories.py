@@ -78,10 +78,7 @@ def running(
     return go.Progress(
         number=number,
         objectives=objectives,
-        steps=at,
-        losses=tuple(losses),
-        energies_kwh=energies,
-        times_s=tuple(step + 1.0 for step in at),
+        curve=go.LearningCurve(at, losses, energies, [step + 1.0 for step in at]),
         energy_kwh=max(energies, default=0.0),
         co2e_kg=GRID.co2e_kg(max(energies, default=0.0)),
         duration_s=max(at, default=-1) + 1.0,

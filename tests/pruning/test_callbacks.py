@@ -38,7 +38,7 @@ class StopAt(go.Pruner):
 
     def why_stop(self, progress: go.Progress, history: go.History) -> str | None:  # noqa: ARG002
         """Say at which step it was to stop."""
-        reached = max(progress.steps, default=-1)
+        reached = max(progress.curve.steps, default=-1)
         return f"step {reached}, and {self.step} allowed" if reached >= self.step else None
 
 

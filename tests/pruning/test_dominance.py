@@ -50,7 +50,7 @@ def test_a_trial_that_cannot_catch_up_is_stopped() -> None:
     """Others gained 0.3 from the first step on; from 0.9 it comes to 0.6, which is dominated."""
     history = make_history(ten([0.5, 0.2]))
     reason = go.DominancePruner().why_stop(running([0.9], kwh_a_step=3.0), history)
-    assert reason == "could reach 1 - quality 0.6 at best, dominated by trial 0"
+    assert reason == "could reach quality loss 0.6 at best, dominated by trial 0"
 
 
 def test_a_trial_that_may_catch_up_goes_on() -> None:
@@ -74,6 +74,15 @@ def test_a_tie_does_not_stop() -> None:
     assert pruner.why_stop(running([0.5], kwh_a_step=2.25), history) is not None
 
 
+def test_a_tie_that_rounding_hides_does_not_stop() -> None:
+    """Of 0.8 - (0.8 - 0.3), the rounding is no loss."""
+    assert 0.8 - (0.8 - 0.3) > 0.3
+    history = make_history(ten([0.8, 0.3]))
+    pruner = go.DominancePruner()
+    assert pruner.why_stop(running([0.8], kwh_a_step=2.0), history) is None
+    assert pruner.why_stop(running([0.8], kwh_a_step=2.25), history) is not None
+
+
 @pytest.mark.parametrize(("n_completed", "stopped"), [(9, False), (10, True)])
 def test_too_few_completed_trials_teach_nothing(n_completed: int, *, stopped: bool) -> None:
     """Until there are enough, any loss is within reach."""
@@ -89,7 +98,7 @@ def test_trials_that_ended_before_a_step_teach_nothing_of_it() -> None:
     assert go.DominancePruner().why_stop(late, make_history(short)) is None
     long = [past(number, [0.5, 0.4, 0.3, 0.2]) for number in range(20, 30)]
     reason = go.DominancePruner().why_stop(late, make_history(short + long))
-    assert reason == "could reach 1 - quality 0.7 at best, dominated by trial 0"
+    assert reason == "could reach quality loss 0.7 at best, dominated by trial 0"
 
 
 def test_what_a_trial_has_reached_already_stays_within_reach() -> None:
@@ -107,7 +116,7 @@ def test_no_loss_below_zero_is_within_reach() -> None:
     late = running([0.2], kwh_a_step=3.0)
     assert pruner.why_stop(late, make_history(ten([0.9, 0.1]))) is None
     reason = pruner.why_stop(late, make_history([*ten([0.9, 0.1]), past(10, [0.9, 0.0])]))
-    assert reason == "could reach 1 - quality 0 at best, dominated by trial 10"
+    assert reason == "could reach quality loss 0 at best, dominated by trial 10"
 
 
 def test_a_nan_counts_for_nothing() -> None:
@@ -117,7 +126,7 @@ def test_a_nan_counts_for_nothing() -> None:
     diverged = running([0.95, math.nan], kwh_a_step=9.0)
     # 0.95 - 0.7 from step 0 on, not 0.95 - 0.3 from step 1 on.
     assert pruner.why_stop(diverged, history) == (
-        "could reach 1 - quality 0.25 at best, dominated by trial 0"
+        "could reach quality loss 0.25 at best, dominated by trial 0"
     )
     assert pruner.why_stop(running([math.nan], kwh_a_step=9.0), history) is None
 
@@ -127,7 +136,7 @@ def test_the_latest_step_counts_not_the_latest_call() -> None:
     history = make_history(ten([0.9, 0.5, 0.2]))
     turned = running([0.8, 0.95], steps=[1, 0], kwh_a_step=9.0)
     reason = go.DominancePruner().why_stop(turned, history)
-    assert reason == "could reach 1 - quality 0.5 at best, dominated by trial 0"
+    assert reason == "could reach quality loss 0.5 at best, dominated by trial 0"
 
 
 def test_a_declared_bound_is_taken_at_its_word() -> None:
@@ -135,7 +144,7 @@ def test_a_declared_bound_is_taken_at_its_word() -> None:
     history = make_history([past(4, [0.1])])
     late = running([0.9], kwh_a_step=3.0)
     reason = go.DominancePruner(best_reachable=0.85).why_stop(late, history)
-    assert reason == "could reach 1 - quality 0.15 at best, dominated by trial 4"
+    assert reason == "could reach quality loss 0.15 at best, dominated by trial 4"
     assert go.DominancePruner(best_reachable=0.95).why_stop(late, history) is None
 
 
@@ -146,7 +155,7 @@ def test_a_bound_of_a_study_of_which_less_is_better() -> None:
     reason = go.DominancePruner(best_reachable=1.0).why_stop(
         running([0.9], kwh_a_step=3.0), history
     )
-    assert reason == "could reach 1 - quality 0.5 at best, dominated by trial 4"
+    assert reason == "could reach quality loss 0.5 at best, dominated by trial 4"
 
 
 def test_a_declared_bound_outside_the_scale_is_refused() -> None:
@@ -214,7 +223,7 @@ def test_a_projection_stops_sooner() -> None:
     early = running([0.9, 0.9])
     assert go.DominancePruner().why_stop(early, history) is None
     reason = go.DominancePruner(project=True).why_stop(early, history)
-    assert reason == "could reach 1 - quality 0.7 at best, by forecast dominated by trial 0"
+    assert reason == "could reach quality loss 0.7 at best, by forecast dominated by trial 0"
 
 
 def test_a_projection_ends_where_the_soonest_trial_did() -> None:
@@ -233,9 +242,8 @@ def test_a_projection_leaves_out_the_start(others_kwh: float, *, stopped: bool) 
     """What loading and compiling took is spent once, and not at each step to come."""
     history = make_history(ten([0.5, 0.4, 0.3, 0.2, 0.2, 0.2], values=[0.2, others_kwh]))
     # 12 kWh by now, 1 kWh a step but for the first: 2 kWh to come.
-    started = replace(
-        running([0.9] * 4), energies_kwh=(9.0, 10.0, 11.0, 12.0), energy_kwh=12.0, co2e_kg=12.0
-    )
+    curve = go.LearningCurve(range(4), [0.9] * 4, [9.0, 10.0, 11.0, 12.0], range(1, 5))
+    started = replace(running([]), curve=curve, energy_kwh=12.0, co2e_kg=12.0)
     reason = go.DominancePruner(project=True).why_stop(started, history)
     assert (reason is not None) is stopped
 
@@ -302,6 +310,37 @@ def test_no_trial_that_gains_as_the_others_did_is_missed(
         assert sorted(map(tuple, history.front.tolist())) == sorted(unpruned)
 
 
+def test_reports_that_the_study_did_not_keep_stop_nothing() -> None:
+    """Between two that it kept, a trial is taken to have been at the worse of both."""
+    # Kept: every second of 402 reports, of which the others were at 0.7.
+    steps = list(range(1, 402, 2))
+    history = make_history(ten([0.4] * 199 + [0.7, 0.2], steps=steps))
+    gains = history.learned(Gains, Gains)
+    assert gains.largest_from(steps[198])[1] == pytest.approx(0.5)
+    assert gains.largest_from(steps[197])[1] == pytest.approx(0.2)
+
+
+def test_a_function_is_asked_from_the_first_report_on() -> None:
+    """Before it, there is nothing to go by."""
+    asked: list[int] = []
+
+    def reachable(progress: go.Progress) -> float:
+        asked.append(len(progress.curve))
+        return 1 - progress.curve.losses[-1]
+
+    pruner = go.DominancePruner(best_reachable=reachable)
+    assert pruner.why_stop(running([]), make_history(ten([0.5, 0.2]))) is None
+    pruner.why_stop(running([0.9]), make_history(ten([0.5, 0.2])))
+    assert asked == [1]
+
+
+def test_a_best_quality_beyond_the_bounds_is_refused_when_the_objective_is_decorated() -> None:
+    """It is on the study's own scale, and not in per cent."""
+    with pytest.raises(go.OptionError, match=r"best_reachable: .*95"):
+        go.green_objective(pruner=go.DominancePruner(best_reachable=95.0))
+    go.green_objective(quality_bounds=(0, 100), pruner=go.DominancePruner(best_reachable=95.0))
+
+
 def test_a_history_that_grows_is_learned_as_one_that_is_given_at_once() -> None:
     """Each trial is told to what learns once."""
     rng = random.Random(5)
@@ -324,6 +363,7 @@ def test_a_history_that_grows_is_learned_as_one_that_is_given_at_once() -> None:
         ({"best_reachable": math.nan}, "best_reachable is nan"),
         ({"best_reachable": True}, "best_reachable is True"),
         ({"best_reachable": None}, "best_reachable is None"),
+        ({"project": "yes"}, "project is 'yes'"),
         ({"min_completed": 0}, "min_completed is 0"),
         ({"min_completed": 2.5}, r"min_completed is 2\.5"),
     ],

@@ -15,7 +15,7 @@ import pytest
 from optuna.trial import TrialState
 
 import green_optuna as go
-from green_optuna.record import measurement_of
+from green_optuna.record import REPORTS_ATTRIBUTE, measurement_of
 from green_optuna.terms import ATTRIBUTE
 
 if TYPE_CHECKING:
@@ -168,7 +168,8 @@ def test_a_dominated_model_is_not_trained() -> None:
     study = go.create_study(objectives=("quality_loss", "n_params"))
     study.optimize(objective, n_trials=2)
     assert trained == [0]
-    assert reason_of(study.trials[1]) == "could reach 1 - quality 0.5 at best, dominated by trial 0"
+    reason = reason_of(study.trials[1])
+    assert reason == "could reach quality loss 0.5 at best, dominated by trial 0"
 
 
 WORKER = """
@@ -213,3 +214,129 @@ def test_processes_learn_of_one_anothers_trials(sqlite_url: str) -> None:
     stopped = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
     assert {trial.user_attrs["worker"] for trial in stopped} == {"second", "third"}
     assert any(int(reason_of(trial).rpartition(" ")[2]) < N_GOOD for trial in stopped)
+
+
+def test_a_rung_is_decided_once_however_often_the_model_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Naming the model again asks no question anew that was answered."""
+    monkeypatch.setattr("green_optuna.trial_pruning.REFRESH_S", 0.0)
+    study = go.create_study(objectives=("quality_loss", "n_params"))
+    better = optuna.trial.create_trial(
+        values=[0.1, 7],
+        user_attrs={
+            REPORTS_ATTRIBUTE: [[4, 0.9, 1e-6, 1.0], [7, 0.9, 1e-6, 1.0]],
+            ATTRIBUTE: {"n_params": 7},
+        },
+    )
+
+    @go.green_objective(
+        grid=GRID,
+        meter=METER,
+        trackers=[],
+        objectives=("quality_loss", "n_params"),
+        pruner=go.ParetoHalvingPruner(eta=2, min_step=4),
+    )
+    def objective(trial: go.GreenTrial) -> tuple[float, int]:
+        for epoch in range(8):
+            time.sleep(0.003)
+            trial.watch(7)
+            trial.report(0.5, epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+            if epoch == 4:
+                study.add_trial(better)
+        return 0.5, 7
+
+    study.optimize(objective, n_trials=1)
+    assert study.trials[0].state == TrialState.COMPLETE
+
+
+def test_a_storage_that_is_locked_for_a_moment_costs_no_trial(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The pruner goes by what it knew, which is said."""
+    monkeypatch.setattr("green_optuna.trial_pruning.REFRESH_S", 0.0)
+    study = go.create_study("s", storage=sqlite_url)
+
+    @go.green_objective(grid=GRID, meter=METER, trackers=[], pruner=go.DominancePruner())
+    def objective(trial: go.GreenTrial) -> tuple[float, int]:
+        time.sleep(0.003)
+        trial.report(0.5, 0)
+
+        def locked(*_: object, **__: object) -> None:
+            raise optuna.exceptions.StorageInternalError("database is locked")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(study._storage, "get_all_trials", locked)
+            assert not trial.should_prune()
+        return 0.5, 7
+
+    study.optimize(objective, n_trials=1)
+    assert study.trials[0].state == TrialState.COMPLETE
+    assert "could not be read" in caplog.text
+    assert "database is locked" in caplog.text
+
+
+@pytest.mark.parametrize("row", [[4, 9.5, 1e-6, 1.0], [2**70, 0.5, 1e-6, 1.0], ["x"]])
+def test_a_past_trial_with_reports_that_cannot_be_used_costs_no_other_trial(
+    row: list[object], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it came to counts all the same."""
+    study = go.create_study(objectives=("quality_loss", "n_params"))
+    odd = optuna.trial.create_trial(values=[0.1, 7], user_attrs={REPORTS_ATTRIBUTE: [row]})
+    study.add_trial(odd)
+
+    @go.green_objective(
+        grid=GRID,
+        meter=METER,
+        trackers=[],
+        objectives=("quality_loss", "n_params"),
+        pruner=go.DominancePruner(best_reachable=0.5),
+    )
+    def objective(trial: go.GreenTrial) -> tuple[float, int]:
+        trial.watch(8)
+        return 0.5, 8
+
+    study.optimize(objective, n_trials=1)
+    assert study.trials[1].state == TrialState.PRUNED
+    assert "trial 0 reported" in caplog.text
+
+
+def test_a_step_beyond_what_storages_hold_is_refused() -> None:
+    """As Optuna's own would refuse it."""
+
+    @go.green_objective(grid=GRID, meter=METER, trackers=[])
+    def objective(trial: go.GreenTrial) -> tuple[float, int]:
+        trial.report(0.5, 2**63 - 1)
+        with pytest.raises(ValueError, match="more than storages can hold"):
+            trial.report(0.5, 2**63)
+        time.sleep(0.003)
+        return 0.5, 8
+
+    study = go.create_study()
+    study.optimize(objective, n_trials=1)
+    assert study.trials[0].state == TrialState.COMPLETE
+
+
+def test_a_constraint_of_the_functions_own_stays() -> None:
+    """Optuna takes each once; the trial's energy is kept in any case."""
+
+    @go.green_objective(
+        grid=GRID, meter=METER, trackers=[], pruner=go.CapPruner(max_duration_s=60.0)
+    )
+    def objective(trial: go.GreenTrial) -> tuple[float, int]:
+        trial.set_constraint("green_optuna.cap.duration_s", 3.0)
+        time.sleep(0.003)
+        return 0.5, 8
+
+    study = go.create_study()
+    study.optimize(objective, n_trials=1)
+    assert study.trials[0].constraints == {"green_optuna.cap.duration_s": 3.0}
+    assert measurement_of(study.trials[0]) is not None
+
+
+def test_a_pruner_without_an_answer_cannot_be_made() -> None:
+    """A class of one's own says why to stop."""
+    with pytest.raises(TypeError, match="abstract"):
+        go.Pruner()  # type: ignore[abstract]
