@@ -16,9 +16,10 @@ from digits import make_model, train_one_epoch
 
 import green_optuna as go
 from green_optuna import pareto
+from green_optuna.terms import DEFAULT_OBJECTIVES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy.typing as npt
     from torch import nn
@@ -75,17 +76,31 @@ class Task:
         """What a full training takes in the mean, in kWh."""
         return float(np.mean([one.energies_kwh[-1] for one in self.trainings.values()]))
 
-    def ends(self, *, full: bool) -> npt.NDArray[np.float64]:
-        """Give the objectives of every result there is: loss, CO2e in kg, parameters; (n, 3).
+    def result(
+        self, training: Training, row: int, objectives: Sequence[str] = DEFAULT_OBJECTIVES
+    ) -> list[float]:
+        """Give the objectives of a training that ends after a row."""
+        values = {
+            "quality_loss": float(training.losses[row]),
+            "co2e_kg": self.grid.co2e_kg(float(training.energies_kwh[row])),
+            "n_params": float(training.n_params),
+        }
+        return [values[name] for name in objectives]
+
+    def ends(
+        self, *, full: bool, objectives: Sequence[str] = DEFAULT_OBJECTIVES
+    ) -> npt.NDArray[np.float64]:
+        """Give every result there is, an ndarray in the shape of (n_results, n_objectives).
 
         Args:
             full: Those of full trainings alone.
+            objectives: Which, in order.
         """
         return np.array(
             [
-                (training.losses[row], self.grid.co2e_kg(kwh), training.n_params)
+                self.result(training, row, objectives)
                 for training in self.trainings.values()
-                for row, kwh in enumerate(training.energies_kwh)
+                for row in range(len(training.epochs))
                 if not full or row == len(training.epochs) - 1
             ]
         )
@@ -96,14 +111,24 @@ class Yardstick:
 
     Args:
         task: The task.
+        full: Whether only full trainings are results; those that the task allows unless given.
+        objectives: What is compared.
     """
 
-    def __init__(self, task: Task) -> None:
-        ends = task.ends(full=not task.shorter)
+    def __init__(
+        self,
+        task: Task,
+        *,
+        full: bool | None = None,
+        objectives: Sequence[str] = DEFAULT_OBJECTIVES,
+    ) -> None:
+        # No loss is 0 for long: 1 in 1,000 is the least that counts.
+        self._floors = [1e-3 if name == "quality_loss" else 0.0 for name in objectives]
+        ends = task.ends(full=not task.shorter if full is None else full, objectives=objectives)
         logs = self._log(ends)
         self._low, self._span = logs.min(axis=0), np.ptp(logs, axis=0)
-        full = task.ends(full=True)
-        self._front = full[pareto.non_dominated(full)]
+        fully = task.ends(full=True, objectives=objectives)
+        self._front = fully[pareto.non_dominated(fully)]
         self._most = 1.0
         self._most = self.hypervolume(ends)
 
@@ -111,17 +136,15 @@ class Yardstick:
         """Give the share of the hypervolume of all that the task can give."""
         # The worst there is counts for a little, so that the axes' ends are not lost.
         scaled = (self._log(found) - self._low) / self._span
-        return pareto.hypervolume(scaled, [1.01] * 3) / self._most
+        return pareto.hypervolume(scaled, [1.01] * len(self._floors)) / self._most
 
     def recall(self, found: npt.NDArray[np.float64]) -> float:
         """Give the share of the front of full trainings that is found, or bettered."""
         reached = np.all(found[None, :, :] <= self._front[:, None, :], axis=2)
         return float(np.mean(np.any(reached, axis=1)))
 
-    @staticmethod
-    def _log(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        # No loss is 0 for long: 1 in 1,000 is the least that counts.
-        return np.log10(np.maximum(losses, [1e-3, 0.0, 0.0]))
+    def _log(self, losses: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.log10(np.maximum(losses, self._floors))
 
 
 def read_ecnas(repeat: int) -> Task:
