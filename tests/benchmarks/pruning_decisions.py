@@ -1,15 +1,17 @@
 """How long a pruner takes to decide, once a study on SQLite has a thousand finished trials.
 
-    python tests/benchmarks/pruning_decisions.py [trials] [reports]
+    python tests/benchmarks/pruning_decisions.py [--trials N] [--reports N] [--optunahub PATH]
 
 Prints a table: reading in what ended elsewhere, first of a whole study and then of one trial
 more, and each pruner's decision, the first one (which learns from all trials) and later ones.
+With a checkout of OptunaHub's registry (and ``optunahub`` installed), also what its
+``multi_metric_pruner`` takes on such a study, halfway through a trial.
 """
 
 from __future__ import annotations
 
+import argparse
 import random
-import sys
 import tempfile
 import time
 from functools import partial
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import optuna
+from multi_metric import MultiMetric
 from optuna.trial import TrialState, create_trial
 from turns import machine
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 GRID = go.Grid(carbon_intensity_g_per_kwh=250.0, source="the benchmark")
 OBJECTIVES = ("quality_loss", "co2e_kg", "n_params")
 N_DECISIONS = 200
+N_SLOW_DECISIONS = 5
 
 PRUNERS = {
     "CapPruner": go.CapPruner(max_co2e_kg=1.0),
@@ -91,8 +95,47 @@ def print_row(name: str, times_ms: list[float]) -> None:
     print(f"| {name} | {ordered[len(ordered) // 2]:.2f} | {ordered[-1]:.2f} |")
 
 
-def main(n_trials: int = 1000, n_reports: int = 100) -> None:
+def print_multi_metric(rng: random.Random, n_trials: int, n_reports: int, registry: Path) -> None:
+    """Print a row for OptunaHub's pruner, asked halfway through a trial."""
+    pruner = MultiMetric(registry=registry, base=optuna.pruners.MedianPruner())
+
+    def reported(n: int) -> dict[str, dict[str, dict[str, float]]]:
+        # What its report() keeps, at once rather than report by report.
+        kwh, n_params = rng.uniform(1e-6, 1e-5), float(rng.randint(1000, 100_000))
+        values = [(1 - rng.random() * step / n, GRID.co2e_kg(kwh * step)) for step in range(1, n)]
+        return {
+            "multi_pruner:values": {
+                str(step): dict(zip(OBJECTIVES, (*pair, n_params), strict=True))
+                for step, pair in enumerate(values)
+            }
+        }
+
+    with tempfile.TemporaryDirectory() as folder:
+        study = go.create_study("s", storage=f"sqlite:///{Path(folder) / 'study.db'}")
+        wrap = pruner.attach(study, OBJECTIVES)
+        study.add_trials(
+            [
+                create_trial(state=TrialState.PRUNED, user_attrs=reported(n_reports))
+                for _ in range(n_trials)
+            ]
+        )
+        times_ms = []
+        for _ in range(N_SLOW_DECISIONS):
+            trial = study.ask()
+            for name, value in reported(n_reports // 2).items():
+                trial.set_user_attr(name, value)
+            times_ms.append(timed_ms(wrap(trial).should_prune))
+    print_row(f"multi_metric_pruner, at report {n_reports // 2}", times_ms)
+
+
+def main() -> None:
     """Fill a study and time what a running trial asks of it."""
+    parser = argparse.ArgumentParser(description="How long a pruner takes to decide.")
+    parser.add_argument("--trials", type=int, default=1000, help="finished trials [1000]")
+    parser.add_argument("--reports", type=int, default=100, help="reports of each [100]")
+    parser.add_argument("--optunahub", type=Path, help="a checkout of OptunaHub's registry")
+    args = parser.parse_args()
+    n_trials, n_reports = args.trials, args.reports
     rng = random.Random(0)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     print("\n".join(machine(["optuna", "moocore", "numpy"])))
@@ -126,7 +169,9 @@ def main(n_trials: int = 1000, n_reports: int = 100) -> None:
                 history.refresh(study)
                 decisions.append(timed_ms(partial(pruner.why_stop, one, history)))
             print_row(f"{name}, one trial more", decisions)
+    if args.optunahub is not None:
+        print_multi_metric(rng, n_trials, n_reports, args.optunahub)
 
 
 if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:]))
+    main()
