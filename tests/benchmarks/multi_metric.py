@@ -70,11 +70,11 @@ class MultiMetric:
 
     def stops(self, trial: Reporting, progress: go.Progress) -> bool:
         """Tell it of a trial's latest report, and ask it."""
-        step = progress.steps[-1]
+        step = progress.curve.steps[-1]
         if self.asked_at is not None and step not in self.asked_at:
             return False
         values = {
-            name: progress.losses[-1] if name == "quality_loss" else progress.least(name)
+            name: progress.curve.losses[-1] if name == "quality_loss" else progress.least(name)
             for name in progress.objectives
         }
         trial.report(values, step)

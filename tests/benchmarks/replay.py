@@ -14,10 +14,14 @@ from green_optuna.record import REPORTS_ATTRIBUTE, Report, thin_reports
 from green_optuna.terms import ATTRIBUTE, DEFAULT_OBJECTIVES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import optuna
     from curves import Task, Training
+
+
+# Of a machine that draws 60 W.
+S_PER_KWH = 6e4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +105,8 @@ class Replay:
     def end(self, trial: optuna.Trial, training: Training, row: int, *, pruned: bool) -> None:
         """End a trial after a row of its training."""
         reports = [
-            # No pruner here reads times, which the tables have not.
-            Report(step=int(epoch), quality=1 - float(loss), energy_kwh=float(kwh), t_s=0.0)
-            for epoch, loss, kwh in zip(
-                training.epochs[: row + 1],
-                training.losses[: row + 1],
-                training.energies_kwh[: row + 1],
-                strict=True,
-            )
+            Report(step=step, quality=1 - loss, energy_kwh=kwh, t_s=t_s)
+            for step, loss, kwh, t_s in _points(training, row)
         ]
         trial.set_user_attr(REPORTS_ATTRIBUTE, thin_reports(reports if self._task.one_run else []))
         trial.set_user_attr(ATTRIBUTE, {"n_params": training.n_params})
@@ -119,17 +117,27 @@ class Replay:
         self._history.refresh(self.study)
 
     def _progress(self, number: int, training: Training, row: int) -> go.Progress:
-        steps = [int(epoch) for epoch in training.epochs[: row + 1]]
         energy_kwh = float(training.energies_kwh[row])
         return go.Progress(
             number=number,
             objectives=self._objectives,
-            steps=tuple(steps),
-            losses=tuple(training.losses[: row + 1]),
-            energies_kwh=tuple(training.energies_kwh[: row + 1]),
-            times_s=(0.0,) * (row + 1),
+            curve=go.LearningCurve(*zip(*_points(training, row), strict=True)),
             energy_kwh=energy_kwh,
             co2e_kg=self._task.grid.co2e_kg(energy_kwh),
             n_params=training.n_params,
-            asked_step=steps[row - 1] if row else None,
+            asked_step=int(training.epochs[row - 1]) if row else None,
         )
+
+
+def _points(training: Training, row: int) -> Iterator[tuple[int, float, float, float]]:
+    """Give step, loss, energy in kWh and time in s of each checkpoint up to a row.
+
+    The tables have no times: as though all networks drew the same power.
+    """
+    for epoch, loss, kwh in zip(
+        training.epochs[: row + 1],
+        training.losses[: row + 1],
+        training.energies_kwh[: row + 1],
+        strict=True,
+    ):
+        yield int(epoch), float(loss), float(kwh), float(kwh) * S_PER_KWH
