@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from green_optuna.forecast import (
+    CONFIDENCE,
     BasisOfSteps,
     Expected,
     Forecast,
@@ -30,9 +31,9 @@ def forecast_trial(progress: Progress, history: History) -> Forecast | None:
 
     The cost of a step is taken after the first report, so that start-up counts once and is not
     taken for a step's. ASSUMED: see :func:`green_optuna.forecast.expected_total`; that
-    ``progress.total_steps`` are all made; without them, that the trial ends at a step where
-    finished trials ended, of those that came as far. Reports without a finite quality count: they
-    cost what others do.
+    ``progress.total_steps`` are all made; without them, or beyond them, that the trial ends at a
+    step where finished trials ended, of those that came as far. Reports without a finite quality
+    count: they cost what others do.
 
     Args:
         progress: The trial so far, in the first run of its function. Its ``total_steps`` are
@@ -50,7 +51,9 @@ def forecast_trial(progress: Progress, history: History) -> Forecast | None:
         return None
     past = _finished(history)
     basis: BasisOfSteps = "finished trials"
-    if progress.total_steps is not None:
+    confidence = CONFIDENCE
+    # A trial that goes on beyond what was said shows that it was wrong.
+    if progress.total_steps is not None and steps[-1] <= progress.total_steps:
         basis = "given"
         left = _steps_left(steps, progress.total_steps)
     else:
@@ -59,6 +62,8 @@ def forecast_trial(progress: Progress, history: History) -> Forecast | None:
         if len(lasts) < 2:
             return None
         left = steps_expected(lasts - steps[-1])
+        # The next of n + 1 alike lies between the least and the greatest of the others this often.
+        confidence = min(confidence, (len(lasts) - 1) / (len(lasts) + 1))
     done = float(steps[-1] - steps[0])
     energy_errors, time_errors = _errors(past, done / (done + left.mid))
     energy_kwh = expected_total(
@@ -77,6 +82,7 @@ def forecast_trial(progress: Progress, history: History) -> Forecast | None:
         steps_left=round(left.mid),
         basis_of_steps=basis,
         n_past=len(energy_errors),
+        confidence=confidence,
     )
 
 

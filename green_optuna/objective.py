@@ -267,8 +267,9 @@ def green_objective(
             a :class:`Budget` of your own, or several. It is asked before each trial, before its
             trackers and its window are opened. Once it is reached, the trial raises
             :class:`BudgetReached`, which prunes it with nothing spent, and ``study.optimize``
-            ends. A trial that was enqueued is used up by that. It has no hyperparameters, from
-            which ``TPESampler(multivariate=True)``, resumed later, samples each on its own.
+            ends. A trial that was enqueued is used up by that, and so is a point of a
+            ``GridSampler``. It has no hyperparameters: ``TPESampler(multivariate=True)``, resumed
+            later, samples each on its own, and ``BruteForceSampler`` cannot go on with it.
         total_steps: How many steps a trial makes, or the name of the hyperparameter that says
             so, such as "epochs". With it, or else by the last steps of finished trials, what a
             trial will cost is forecast while it runs, and what pruning saved when it is pruned.

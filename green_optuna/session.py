@@ -75,7 +75,11 @@ class Session:
         self.journal = Journal(study, self.terms.key, self.sampler)
         self._warned: dict[str, object] = {}
         with self.sampler.excluded():
-            fold_killed_quietly(study, self.terms, self.log.finish)
+            self.fold_killed(study)
+
+    def fold_killed(self, study: optuna.Study) -> None:
+        """Count what trials had spent whose process was killed on this host."""
+        fold_killed_quietly(study, self.terms, self.log.finish)
 
     def warn_once(self, text: str, *, of: str | None = None) -> None:
         """Warn of something that may be so in each trial: once a study and process.

@@ -50,6 +50,7 @@ def within_budgets(
     with contextlib.ExitStack() as running:
         try:
             with session.sampler.excluded():
+                session.fold_killed(trial.study)
                 running.enter_context(
                     session.spending.entered(trial.study, trial.number, used_kwh, admit)
                 )

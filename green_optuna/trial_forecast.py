@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from green_optuna.forecasting import forecast_trial
 from green_optuna.progress import LearningCurve
+from green_optuna.record import in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +54,17 @@ class TrialForecast:
         # One report tells of no step; most trials that end early have made none.
         if len(reports) < 2:
             return None
+        try:
+            return self._make(reports, measurement)
+        except Exception as error:
+            # What a trial will cost is good to know, and no reason to lose what it did cost.
+            self._session.warn_once(
+                f"what a trial will cost could not be forecast: {in_one_line(error)}",
+                of="forecast",
+            )
+            return None
+
+    def _make(self, reports: Sequence[Report], measurement: Measurement) -> Forecast | None:
         session = self._session
         with session.sampler.excluded():
             session.history.refresh(self._study)

@@ -105,7 +105,8 @@ class TrialRun:
             self._record = replace(self._record, run_ids=run_ids)
             # One commit less, 3 ms on SQLite, where there is no run to be found again: who runs the
             # trial stands in the journal.
-            if run_ids:
+            # One that was enqueued with the attributes of another is not that other one.
+            if run_ids or ATTRIBUTE in self._trial.user_attrs:
                 self._trial.set_user_attr(ATTRIBUTE, self._start_attribute())
             session.journal.begin(
                 self._record.number, started_at=self._record.started_at, run_ids=run_ids

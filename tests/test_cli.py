@@ -532,10 +532,13 @@ def test_run_says_what_a_study_will_cost_before_it_runs(command: Command) -> Non
     ran = run(command, "objective", "study.n_trials=50", "--estimate", "4")
     study = load()
     assert (ran.code, len(study.trials)) == (0, 4)
-    spent = [entry_of(trial) for trial in study.trials]
-    spent_kwh = [one.energy_kwh + one.overhead_kwh for one in spent if one and one.energy_kwh]
-    expected_kwh = expected_sum(spent_kwh, 46)
-    assert "What 50 trials will probably cost" in ran.out
+    spent = [one for one in map(entry_of, study.trials) if one and one.energy_kwh]
+    usual_kwh = sum(one.overhead_kwh for one in spent[1:]) / 3
+    start_up_kwh = max(spent[0].overhead_kwh - usual_kwh, 0.0)
+    spent_kwh = [(one.energy_kwh or 0.0) + one.overhead_kwh for one in spent]
+    spent_kwh[0] -= start_up_kwh
+    expected_kwh = expected_sum(spent_kwh, 46).map(lambda kwh: kwh + start_up_kwh)
+    assert "What these 50 trials will probably cost" in ran.out
     assert "From 4 trials, which are in it" in " ".join(ran.out.split())
     row = next(line for line in ran.out.splitlines() if "energy" in line)
     assert format_energy(expected_kwh.mid) in row
@@ -556,6 +559,16 @@ def test_pruned_trials_are_in_what_a_study_will_cost(command: Command) -> None:
     row = next(line for line in ran.out.splitlines() if "energy" in line)
     ends = [format_energy(spent_kwh)] * 2
     assert " to ".join(ends) in row
+    assert "study.n_trials=" not in ran.err
+
+
+def test_an_estimate_does_not_go_beyond_a_budget(command: Command) -> None:
+    """The trial that was refused is none of the study's, and going on leads nowhere."""
+    ran = run(command, "endless", "study.n_trials=50", "budget.energy_kwh=1e-5", "--estimate", "40")
+    n_started = len(load().trials) - 1
+    assert f"From {n_started} trials" in ran.out
+    assert "Stopped by the study's budget: " in " ".join((ran.out + ran.err).split())
+    assert "Its budget ends it before the others" in " ".join(ran.err.split())
     assert "study.n_trials=" not in ran.err
 
 

@@ -124,11 +124,10 @@ def test_energy_co2e_and_time_are_told_each_in_its_unit() -> None:
         ([9, 19, 29], 70),
         ([10, 20, 30], 70),
         ([98, 99, 100], 0),
-        ([0, 50, 120], 0),
     ],
 )
 def test_steps_are_counted_as_the_trial_counts_them(steps: list[int], left: int) -> None:
-    """Of a hundred: from 0 or from 1, each or every ten; never fewer than none."""
+    """Of a hundred: from 0 or from 1, each or every ten."""
     assert forecast(running(steps), total_steps=100).steps_left == left
 
 
@@ -345,3 +344,47 @@ def test_what_stopping_saves_is_all_runs_less_what_was_spent() -> None:
     made = replace(forecast(running([0, 1, 2, 3]), total_steps=10), runs=3)
     assert made.saved_kwh(2.0).mid == pytest.approx(13.0)
     assert made.saved_kwh(99.0) == go.Expected(low=0.0, mid=0.0, high=0.0)
+
+
+def test_a_trial_beyond_its_steps_is_told_by_finished_ones() -> None:
+    """That it goes on shows that what was said was wrong."""
+    past = [finished(number, costs_of(20).tolist()) for number in range(20)]
+    made = forecast(running(list(range(15))), *past, total_steps=10)
+    assert made.basis_of_steps == "finished trials"
+    assert made.energy_kwh.mid > 15 * STEP_KWH
+
+
+@pytest.mark.parametrize(("n_past", "confidence"), [(2, 1 / 3), (9, 0.8), (19, 0.9), (40, 0.9)])
+def test_few_finished_trials_are_no_reason_for_confidence(n_past: int, confidence: float) -> None:
+    """The next of n + 1 alike lies between the least and the greatest of n so often."""
+    past = [finished(number, costs_of(20 + number).tolist()) for number in range(n_past)]
+    assert forecast(running([0, 1, 2]), *past).confidence == pytest.approx(confidence)
+
+
+def test_with_enough_errors_known_the_interval_is_theirs() -> None:
+    """On 400 curves that always fall, with 60 known: it holds 90 %, and is not much too wide."""
+    rng = np.random.default_rng(8)
+    steps = np.arange(50)
+
+    def curve() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        each = (0.2 + np.exp(-steps / 8)) * rng.lognormal(0.0, 0.03, 50)
+        return np.asarray(rng.lognormal() * np.cumsum(each))
+
+    left = go.Expected(low=25, mid=25, high=25)
+    held, widths, misses = 0, [], []
+    for _ in range(400):
+        errors = [
+            rest_error(steps, past, share=24 / 49, last=49, total=float(past[-1]))
+            for past in (curve() for _ in range(60))
+        ]
+        costs = curve()
+        made = expected_total(
+            steps[:25], costs[:25], left=left, errors=np.array(errors, dtype=np.float64), spent=0.0
+        )
+        assert made is not None
+        held += made.low <= costs[-1] <= made.high
+        widths.append((made.high - made.low) / costs[-1])
+        misses.append(made.mid / costs[-1] - 1)
+    ideal = float(np.diff(np.quantile(misses, [0.05, 0.95]))[0])
+    assert 0.855 <= held / 400 <= 0.945
+    assert np.median(widths) < 1.3 * ideal

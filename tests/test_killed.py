@@ -223,6 +223,24 @@ def test_what_a_killed_worker_had_spent_counts_in_the_next_ones_budget(
     assert study.trials[2].state == TrialState.COMPLETE
 
 
+@posix
+def test_a_worker_that_goes_on_counts_what_a_killed_one_had_spent(
+    start_worker: Callable[[], Worker], sqlite_url: str
+) -> None:
+    """Before its next trial, and not only when the next worker starts."""
+    study = go.create_study("s", storage=sqlite_url)
+    spent_kwh = 60.0 * 0.1 / 3.6e6
+    objective = decorated(budget=go.CarbonBudget(energy_kwh=spent_kwh))
+    study.optimize(objective, n_trials=1)
+    worker = start_worker()
+    while sum(read_lines(worker.journal)[-1].get("energy_kwh", {}).values()) < spent_kwh:
+        time.sleep(0.01)
+    worker.kill()
+    study.optimize(objective, n_trials=1)
+    assert study.trials[1].user_attrs[ATTRIBUTE]["state"] == "killed"
+    assert "is spent" in study.trials[2].user_attrs[ATTRIBUTE]["stopped"]
+
+
 # What a dead process has left
 
 

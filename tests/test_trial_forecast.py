@@ -259,3 +259,31 @@ def test_mlflow_has_the_forecast_over_steps(tmp_path: Path) -> None:
     assert steps == sorted(set(steps))
     assert steps[-1] == 30
     assert found[-1].value == kept_of(study.trials[0]).co2e_kg.mid
+
+
+def test_a_forecast_that_fails_loses_no_measurement(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A storage that is locked for a moment: the trial is kept, told of, and counted."""
+    memory = go.MemoryTracker()
+    study = go.create_study("s", storage=sqlite_url)
+
+    @go.green_objective(grid=GRID, meter=METER, trackers=[memory], total_steps=EPOCHS)
+    def objective(trial: go.GreenTrial) -> tuple[float, int]:
+        for epoch in range(3):
+            time.sleep(0.01)
+            trial.report(0.5, epoch)
+        raise optuna.TrialPruned
+
+    def locked(*_: object, **__: object) -> None:
+        raise optuna.exceptions.StorageInternalError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(go.History, "refresh", locked)
+        study.optimize(objective, n_trials=1)
+    (record,) = memory.finished
+    assert record.state == "pruned"
+    assert record.measurement is not None
+    assert record.forecast is None
+    assert go.pareto_front(study).ledger["pruned"].n_trials == 1
+    assert "could not be forecast" in caplog.text

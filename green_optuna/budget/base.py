@@ -42,6 +42,8 @@ class Budget(abc.ABC):
     def why_stop(self, spending: Spending) -> str | None:
         """Say in a few words why no further trial should start; None where one may.
 
+        An exception fails the trial, as one in its function does.
+
         Args:
             spending: What the study has spent so far, and on what.
         """

@@ -28,7 +28,8 @@ class CarbonBudget(Budget):
     and what lay between them, whoever ran them; and what the trials have used that run beside it
     in the same process. What runs in other processes is not known before it ends: a study goes
     over its budget by what was in flight when it was reached, and by no more. What a killed
-    process had spent counts as soon as it is folded in.
+    process of the same host had spent counts before the next trial of any worker there; one of
+    another host, once a worker of the study starts on that, or ``green-optuna sync`` runs there.
 
     A trial that cannot fit is not started either. After 5 completed trials, that is one for which
     less is left than the cheapest of them cost, all runs of its function together; each trial that

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # given number of parameters) would make every volume zero.
 MARGIN = 1.1
 
+# With more, the volume of a few hundred trials takes seconds.
+MAX_OBJECTIVES = 5
+
 
 @dataclass(frozen=True, slots=True)
 class StopWhenFlat(Budget):
@@ -71,7 +74,12 @@ class StopWhenFlat(Budget):
             object.__setattr__(self, "reference", _checked_reference(self.reference))
 
     def check(self, objectives: Sequence[str]) -> None:
-        """Hold that the reference has as many numbers as there are objectives."""
+        """Hold that there are not too many objectives, and as many numbers in the reference."""
+        if len(objectives) > MAX_OBJECTIVES:
+            raise OptionError(
+                f"StopWhenFlat works out a hypervolume before each trial, which takes too long for "
+                f"{len(objectives)} objectives: give {MAX_OBJECTIVES} or fewer, or a CarbonBudget."
+            )
         if self.reference is not None and len(self.reference) != len(objectives):
             raise OptionError(
                 f"The reference of StopWhenFlat is {self.reference!r}: give one number for each "
@@ -123,7 +131,12 @@ def _checked_reference(given: object) -> tuple[float, ...]:
 
 def _losses(trials: Sequence[EndedTrial]) -> npt.NDArray[np.float64]:
     """Give the objectives of those that completed, an ndarray in the shape of (n, m)."""
-    rows = [trial.losses for trial in trials if trial.losses is not None]
+    # One that diverged is on no front, and would stretch the box without end.
+    rows = [
+        trial.losses
+        for trial in trials
+        if trial.losses is not None and all(map(math.isfinite, trial.losses))
+    ]
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(rows[0]) if rows else 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from green_optuna.candidates import entry_of
 from green_optuna.cli import render
 from green_optuna.errors import OptionError
 from green_optuna.forecast import CONFIDENCE, Expected, expected_sum
+from green_optuna.record import measurement_of, why_not_started
 from green_optuna.terms import read_terms
 from green_optuna.units import format_co2e, format_duration, format_energy
 
@@ -67,41 +69,59 @@ def estimate_study(
 ) -> StudyEstimate | None:
     """Tell what a study will cost from trials that have ended.
 
-    ASSUMED: the trials to come cost what these did, each on its own; a sampler that comes to
-    prefer large or small models makes them cost more or less.
+    What passed before the first trial and around it, in excess of what did around the others,
+    is the process's start-up and counts once. ASSUMED: the trials to come cost what these did,
+    each on its own, and costs are about normally distributed; a sampler that comes to prefer large
+    or small models makes them cost more or less.
 
     Args:
-        trials: Trials that have ended, completed, pruned or failed.
+        trials: Trials that have ended, completed, pruned or failed, in their order; those that a
+            budget kept from starting count for nothing.
         grid: The study's intensity and PUE.
-        n_trials: How many trials the study has in the end, these among them.
+        n_trials: How many trials there are in the end, these among them.
         n_jobs: How many run side by side.
 
     Returns:
         The estimate; None where fewer than two of the trials were measured.
     """
+    started = [trial for trial in trials if why_not_started(trial) is None]
     energies_kwh: list[float] = []
+    overheads_kwh: list[float] = []
     times_s: list[float] = []
-    for trial in trials:
-        entry = entry_of(trial)
-        if entry is None or entry.energy_kwh is None or trial.duration is None:
+    pauses_s: list[float] = []
+    for trial in started:
+        entry, measurement = entry_of(trial), measurement_of(trial)
+        if entry is None or entry.energy_kwh is None or measurement is None or not trial.duration:
             continue
-        energies_kwh.append(entry.energy_kwh + entry.overhead_kwh)
-        times_s.append(trial.duration.total_seconds() / n_jobs)
+        energies_kwh.append(entry.energy_kwh)
+        overheads_kwh.append(entry.overhead_kwh)
+        times_s.append(measurement.duration_s / n_jobs)
+        passed_s = trial.duration.total_seconds() - measurement.duration_s
+        pauses_s.append(max(passed_s, 0.0) / n_jobs)
     if len(energies_kwh) < 2:
         return None
-    n_more = n_trials - len(energies_kwh)
-    energy_kwh = expected_sum(energies_kwh, n_more)
+    n_more = max(n_trials - len(started), 0)
+    energy_kwh = _with_start_up(energies_kwh, overheads_kwh, n_more)
     return StudyEstimate(
         energy_kwh=energy_kwh,
         co2e_kg=energy_kwh.map(grid.co2e_kg),
-        duration_s=expected_sum(times_s, n_more),
+        duration_s=_with_start_up(times_s, pauses_s, n_more),
         n_trials=n_trials,
         n_known=len(energies_kwh),
     )
 
 
+def _with_start_up(amounts: Sequence[float], around: Sequence[float], n_more: int) -> Expected:
+    """Add up what trials cost, and what passed around them, the first time's excess once."""
+    usual = statistics.mean(around[1:])
+    start_up = max(around[0] - usual, 0.0)
+    each = [amount + other for amount, other in zip(amounts, around, strict=True)]
+    each[0] -= start_up
+    return expected_sum(each, n_more).map(lambda amount: amount + start_up)
+
+
 def show_estimate(study: optuna.Study, trials: Sequence[FrozenTrial], config: StudyConfig) -> None:
-    """Show what a study of ``config.n_trials`` trials will cost, from those that have run."""
+    """Show what a run of ``config.n_trials`` trials will cost, from those that have run."""
     terms, total = read_terms(study), config.n_trials or 0
     n_jobs = config.n_jobs if config.n_jobs > 0 else os.cpu_count() or 1
     estimate = None
@@ -111,20 +131,25 @@ def show_estimate(study: optuna.Study, trials: Sequence[FrozenTrial], config: St
         render.say("Fewer than two trials were measured: there is nothing to estimate from.")
         return
     render.show(_table(estimate))
-    left = total - len(trials)
-    goes_on = "The same command without --estimate goes on"
-    up_to = f"; with study.n_trials={left}, up to {total} trials in all" if left > 0 else ""
-    render.say(f"The trials that have run are part of the study. {goes_on}{up_to}.")
+    n_started = sum(why_not_started(trial) is None for trial in trials)
+    said = "The trials that have run are part of the study."
+    if n_started < len(trials):
+        said += " Its budget ends it before the others: raise it, or leave it out, to go on."
+    else:
+        said += " The same command without --estimate goes on"
+        left = total - n_started
+        said += f"; with study.n_trials={left}, up to the {total} of this run." if left else "."
+    render.say(said)
 
 
 def _table(estimate: StudyEstimate) -> Table:
     from rich.table import Table
 
     table = Table(
-        title=f"What {estimate.n_trials} trials will probably cost",
+        title=f"What these {estimate.n_trials} trials will probably cost",
         title_justify="left",
         caption=f"From {estimate.n_known} trials, which are in it, and all that goes with them; "
-        "if those to come are like them.",
+        "if those to come are like them and costs about normally distributed.",
         caption_justify="left",
     )
     table.add_column("")
