@@ -40,10 +40,11 @@ def as_losses(losses: npt.ArrayLike) -> npt.NDArray[np.float64]:
             f"losses has the shape {table.shape}: give one row a trial and one column an "
             "objective, (n, m) with m at least 1"
         )
-    rows = np.flatnonzero(np.isnan(table).any(axis=1))
-    if rows.size:
+    missing = np.isnan(table)
+    if missing.any():
+        row = int(missing.any(axis=1).argmax())
         raise OptionError(
-            f"losses has a NaN in row {rows[0]}: {table[rows[0]].tolist()}; NaN has no order, so "
+            f"losses has a NaN in row {row}: {table[row].tolist()}; NaN has no order, so "
             "leave such rows out, or give inf for a trial that diverged"
         )
     return table
@@ -182,10 +183,13 @@ def _as_floats(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float64]:
 
 
 def _places(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Replace each loss by its place in its column: 0 for the least, equal losses alike.
+    """Replace each loss by its place in its column, where one is infinite: 0 for the least.
 
-    Dominance depends on the order within each column only, so nothing is lost, and moocore 0.3.2
-    is wrong on three or more objectives with an infinity, and crashes on -inf.
+    Equal losses have one place. Dominance depends on the order within each column only, so nothing
+    is lost, and moocore 0.3.2 is wrong on three or more objectives with an infinity, and crashes
+    on -inf. Finite losses stay as they are: to sort them takes as long as the front does.
     """
+    if np.isfinite(losses).all():
+        return losses
     columns = [np.unique(column, return_inverse=True)[1] for column in losses.T]
     return np.column_stack(columns).astype(np.float64)
