@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from optuna.trial import TrialState
 
+from green_optuna.checkpoints import (
+    check_known_at_steps,
+    checkpoint_of,
+    checkpoints_of,
+    describe_checkpoints,
+)
 from green_optuna.errors import OptionError, StudyError
 from green_optuna.ledger import End, Entry, Ledger
 from green_optuna.record import KILLED_ATTRIBUTE, NOT_STARTED, forecast_from_dict
+from green_optuna.repricing import Repricing, cannot_be_repriced, grids_of, reprice_trial
 from green_optuna.terms import ATTRIBUTE, StudyTerms, check_directions
 from green_optuna.units import whole_counts
 
@@ -20,6 +28,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import optuna
     from optuna.trial import FrozenTrial
+
+    from green_optuna.carbon import Grid
 
 _ENDS: dict[TrialState, End] = {
     TrialState.COMPLETE: "complete",
@@ -64,7 +74,7 @@ def entry_of(trial: FrozenTrial, killed: Mapping[str, Any] | None = None) -> Ent
 
 @dataclass(frozen=True, slots=True, eq=False)  # arrays have no one truth value to compare by
 class Candidates:
-    """The completed trials of a study, as arrays.
+    """The completed trials of a study, as arrays, and checkpoints where they were asked for.
 
     Attributes:
         study_name: The name of the study.
@@ -74,6 +84,9 @@ class Candidates:
         losses: Their objective values, an ndarray in the shape of (n_trials, n_objectives).
         feasible: Whether each meets its constraints, in the shape of (n_trials,).
         ledger: What the study has spent, by how its trials ended.
+        repricing: That CO2e is that of another grid; None where it is as the trials keep it.
+        left_out: How many checkpoints are no candidates, by why; None unless checkpoints were
+            asked for. Those that are stand among the trials, before the trial as it ended.
     """
 
     study_name: str
@@ -83,6 +96,8 @@ class Candidates:
     losses: npt.NDArray[np.float64]
     feasible: npt.NDArray[np.bool_]
     ledger: Ledger
+    repricing: Repricing | None = None
+    left_out: Mapping[str, int] | None = None
 
     @property
     def study_key(self) -> str | None:
@@ -103,6 +118,95 @@ class Candidates:
         """Give a trial's objectives by name, counts as whole numbers where they are."""
         return whole_counts(dict(zip(self.objectives, self.losses[row].tolist(), strict=True)))
 
+    @property
+    def n_checkpoints(self) -> int:
+        """How many of the candidates are checkpoints of trials."""
+        if self.left_out is None:
+            return 0
+        return sum(checkpoint_of(trial) is not None for trial in self.trials)
+
+    @property
+    def n_completed(self) -> int:
+        """How many trials have completed."""
+        return len(self.trials) - self.n_checkpoints
+
+    @property
+    def grid(self) -> Grid | None:
+        """What turned energy into CO2e; None where green_optuna has not run in the study."""
+        if self.repricing is not None:
+            return self.repricing.grid
+        return None if self.terms is None else self.terms.grid
+
+    @property
+    def notes(self) -> list[str]:
+        """What to know of them: that they were repriced, which checkpoints are none of them."""
+        said = None
+        if self.left_out is not None:
+            said = describe_checkpoints(self.n_checkpoints, self.left_out)
+        return [str(one) for one in (self.repricing, said) if one is not None]
+
+    def summary(self) -> dict[str, Any]:
+        """Say of what a front is drawn, as plain data, ready for JSON."""
+        said: dict[str, Any] = {"n_completed": self.n_completed}
+        if self.repricing is not None:
+            said["repricing"] = self.repricing.to_dict()
+        if self.left_out is not None:
+            said |= {"n_checkpoints": self.n_checkpoints, "left_out": dict(self.left_out)}
+        return said
+
+    def reprice(self, grid: Grid) -> Candidates:
+        """Give the candidates with the CO2e that their energy comes to on another grid.
+
+        It is NaN for a trial that keeps no energy. The candidates are copies of the trials then.
+
+        Args:
+            grid: The grid; its PUE counts too.
+        """
+        names = self.terms.objectives if self.terms else self.objectives
+        trials = tuple(reprice_trial(trial, grid, names) for trial in self.trials)
+        losses = self.losses.copy()
+        if "co2e_kg" in self.objectives:
+            column, place = self.objectives.index("co2e_kg"), names.index("co2e_kg")
+            losses[:, column] = [trial.values[place] for trial in trials]
+        before = self.repricing.before if self.repricing else grids_of(self.trials)
+        return replace(
+            self,
+            trials=trials,
+            losses=losses,
+            ledger=self.ledger.at(grid),
+            repricing=Repricing(grid=grid, before=before),
+        )
+
+    def known(self) -> Candidates:
+        """Leave out the checkpoints of which an objective is not known.
+
+        Raises:
+            OptionError: An objective is known of no checkpoint.
+            StudyError: One is not known of a trial that completed, since its CO2e is to be
+                repriced, and it keeps no energy.
+        """
+        if self.left_out is not None:
+            check_known_at_steps(self.objectives, self.study_name)
+        unknown = np.isnan(self.losses)
+        rows = unknown.any(axis=1)
+        if not rows.any():
+            return self
+        left_out = Counter(self.left_out or {})
+        for row in np.flatnonzero(rows):
+            trial = self.trials[row]
+            if checkpoint_of(trial) is None:
+                unmeasured = [self.trials[each].number for each in np.flatnonzero(rows)]
+                raise StudyError(cannot_be_repriced(self.study_name, unmeasured))
+            left_out[f"no {self.objectives[int(unknown[row].argmax())]} known"] += 1
+        kept = np.flatnonzero(~rows)
+        return replace(
+            self,
+            trials=tuple(self.trials[row] for row in kept),
+            losses=self.losses[kept],
+            feasible=self.feasible[kept],
+            left_out=left_out,
+        )
+
     def restrict(self, objectives: Sequence[str] | None) -> Candidates:
         """Keep only some of the objectives.
 
@@ -122,8 +226,13 @@ class Candidates:
         return replace(self, objectives=names, losses=self.losses[:, columns])
 
 
-def read_candidates(study: optuna.Study) -> Candidates:
+def read_candidates(study: optuna.Study, *, checkpoints: bool = False) -> Candidates:
     """Read the completed trials of a study, without copying them.
+
+    Args:
+        study: The study.
+        checkpoints: Also the reported steps whose model was saved. Objectives that are not known
+            of one are NaN (see :meth:`Candidates.known`).
 
     Raises:
         StudyError: The study does not say what its objectives are.
@@ -146,7 +255,7 @@ def read_candidates(study: optuna.Study) -> Candidates:
     )
     losses = np.array([trial.values for trial in trials], dtype=np.float64)
     feasible = [all(value <= 0 for value in trial.constraints.values()) for trial in trials]
-    return Candidates(
+    candidates = Candidates(
         study_name=study.study_name,
         terms=terms,
         objectives=objectives,
@@ -154,4 +263,31 @@ def read_candidates(study: optuna.Study) -> Candidates:
         losses=losses.reshape(len(trials), len(objectives)),
         feasible=np.array(feasible, dtype=np.bool_),
         ledger=Ledger.of((one for one in entries if one), terms.grid if terms else None),
+    )
+    return _with_checkpoints(candidates, all_trials) if checkpoints else candidates
+
+
+def _with_checkpoints(candidates: Candidates, trials: Sequence[FrozenTrial]) -> Candidates:
+    """Put the checkpoints of all trials among the completed trials.
+
+    Raises:
+        StudyError: green_optuna has not run in the study, so that nothing was reported to it.
+    """
+    if candidates.terms is None:
+        raise StudyError(
+            f"The study {candidates.study_name!r} keeps no reports of green_optuna's, so that it "
+            "has no checkpoints: leave checkpoints=True out."
+        )
+    found, feasible, left_out = checkpoints_of(trials, candidates.terms)
+    every = [*found, *candidates.trials]
+    # Stable: a trial as it ended comes after its checkpoints.
+    order = sorted(range(len(every)), key=lambda row: every[row].number)
+    losses = np.array([trial.values for trial in found], dtype=np.float64)
+    losses = losses.reshape(len(found), len(candidates.objectives))
+    return replace(
+        candidates,
+        trials=tuple(every[row] for row in order),
+        losses=np.concatenate([losses, candidates.losses])[order],
+        feasible=np.concatenate([np.array(feasible, np.bool_), candidates.feasible])[order],
+        left_out=left_out,
     )

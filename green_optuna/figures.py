@@ -37,16 +37,19 @@ def front_figure(
     *,
     study_name: str,
     references: Sequence[PlacedReference] = (),
+    note: str = "",
 ) -> go.Figure:
     """Draw the trials of a study, its front marked, over its first two objectives.
 
     Args:
-        trials: One row a trial: ``trial``, ``on_front`` and a column for each objective.
+        trials: One row a trial: ``trial``, ``on_front``, a column for each objective, and ``step``
+            where some are checkpoints.
         objectives: Names of one objective or more. The first goes upwards, the second to the
             right, the size of a point follows the third.
         study_name: Stands in the title.
         references: Results from elsewhere, drawn as diamonds of one size. Those that lack a value
             for an axis are named below the figure instead.
+        note: Stands below the title.
     """
     import plotly.graph_objects as go
 
@@ -85,7 +88,8 @@ def front_figure(
     else:
         _draw_levels(figure, [one for one in references if upwards in one.values], upwards)
     figure.update_layout(
-        title=f"Pareto front of {study_name}",
+        title=f"Pareto front of {study_name}"
+        + (f"<br><sub>{_escaped(note)}</sub>" if note else ""),
         template="plotly_white",
         xaxis=axes[rightwards],
         yaxis=axes[upwards],
@@ -96,7 +100,9 @@ def front_figure(
 
 def _hover(row: Mapping[Hashable, Any], objectives: Sequence[str]) -> str:
     shown = [f"{quantity_label(name)}: {show_quantity(name, row[name])}" for name in objectives]
-    return "<br>".join([f"<b>trial {row['trial']}</b>", *shown])
+    step = row.get("step")  # in pandas's own way, there is none of a trial as it ended
+    at_step = f" step {step}" if isinstance(step, int) else ""
+    return "<br>".join([f"<b>trial {row['trial']}{at_step}</b>", *shown])
 
 
 def _draw_references(

@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna import pareto
 from green_optuna.candidates import Candidates, read_candidates
+from green_optuna.checkpoints import label_of, name_of
 from green_optuna.errors import EmptyStudyError, MixedStudyError, OptionError
 from green_optuna.figures import front_figure
 from green_optuna.folders import write_atomically
-from green_optuna.provenance import (
-    Provenance,
-    describe_mixture,
-    is_mixed,
-    provenance_of,
-)
+from green_optuna.provenance import Provenance, describe_mixture, is_mixed, provenance_of
 from green_optuna.references import joint_rows, place, read_references, reference_rows
 from green_optuna.rules import Rule, Tolerance, rule_by_name
 from green_optuna.selection import Selection, finite_or_none
@@ -31,6 +27,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from optuna.trial import FrozenTrial
 
+    from green_optuna.carbon import Grid
     from green_optuna.ledger import Ledger
     from green_optuna.references import PlacedReference, ReferenceTable
 
@@ -43,7 +40,7 @@ class ParetoFront:
     objective and better in one (Douwes et al. 2021, section 2.4).
 
     Attributes:
-        candidates: All completed trials of the study, as arrays.
+        candidates: All completed trials of the study, as arrays, and checkpoints if asked for.
         rows: The front's rows of ``candidates``, in the order of the trials' numbers.
         provenance: How the completed trials were measured: one group, unless they are mixed.
         references: Results from elsewhere, compared with the front. They are no trials: never
@@ -67,13 +64,21 @@ class ParetoFront:
 
     @property
     def trials(self) -> tuple[FrozenTrial, ...]:
-        """The trials on the front, in the order of their numbers, read-only."""
+        """The trials on the front, in the order of their numbers, read-only.
+
+        Checkpoints, and repriced trials, are copies with the values and costs that are compared.
+        """
         return tuple(self.candidates.trials[row] for row in self.rows)
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The numbers of the trials on the front, increasing."""
+        """The numbers of the trials on the front, increasing; with checkpoints, some repeatedly."""
         return tuple(trial.number for trial in self.trials)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What tells each member from the others: ``"12"``, or ``"12 step 7"`` of a checkpoint."""
+        return tuple(label_of(trial) for trial in self.trials)
 
     @property
     def ledger(self) -> Ledger:
@@ -91,8 +96,9 @@ class ParetoFront:
 
     @property
     def note(self) -> str | None:
-        """What to know of a mixed front, in a sentence; None for any other."""
-        return describe_mixture(self.provenance) if self.mixed else None
+        """What to know of a front that is mixed, repriced or with checkpoints; None of others."""
+        mixture = [describe_mixture(self.provenance)] if self.mixed else []
+        return " ".join([*mixture, *self.candidates.notes]) or None
 
     def __len__(self) -> int:
         """How many trials are on the front."""
@@ -136,7 +142,8 @@ class ParetoFront:
                 "trial", "published" or "estimated", ``name`` which one, and ``trial`` is empty.
 
         Returns:
-            Columns ``trial``, ``on_front``, one for each objective, ``quality``,
+            Columns ``trial``, ``step`` and ``checkpoint`` if checkpoints were asked for,
+            ``on_front``, one for each objective, ``quality``,
             ``energy_kwh``, ``duration_s``, ``basis``, ``host`` if the front is mixed,
             ``inference_kwh``, ``inference_s`` and ``flops`` (all of a sample) and
             ``peak_memory_bytes`` (of a call) where inference was measured, then ``param_...``;
@@ -152,7 +159,8 @@ class ParetoFront:
             columns, records = joint_rows(columns, records, self.references)
             # As they are: a number that is missing in some rows makes no fraction of the others.
             return pd.DataFrame(records, columns=columns, dtype=object)
-        return pd.DataFrame(records, columns=columns)
+        frame = pd.DataFrame(records, columns=columns)
+        return frame.astype({"step": "Int64"}) if "step" in columns else frame
 
     def references_to_dataframe(self) -> pd.DataFrame:
         """Give one row a reference: what is known of it, and where it stands.
@@ -172,15 +180,12 @@ class ParetoFront:
         return trial_rows(self.candidates, rows, on_front=set(self.rows), hosts=self.mixed)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the front as plain data, ready for JSON; None where there is no finite number.
-
-        The references are there, under ``references``, where there are any.
-        """
+        """Give the front as plain data, ready for JSON; None where there is no finite number."""
         columns, records = self._table(dominated=False)
         plain = {
             "study": self.study_name,
             "objectives": list(self.objectives),
-            "n_completed": len(self.candidates.trials),
+            **self.candidates.summary(),
             "mixed": self.mixed,
             "note": self.note,
             "ledger": self.ledger.to_dict(),
@@ -198,9 +203,12 @@ class ParetoFront:
         The other completed trials are drawn behind, in grey; the size of a point shows the third
         objective. References are diamonds that bear their names.
         """
-        frame = self.to_dataframe(dominated=True)
         return front_figure(
-            frame, self.objectives, study_name=self.study_name, references=self.references
+            self.to_dataframe(dominated=True),
+            self.objectives,
+            study_name=self.study_name,
+            references=self.references,
+            note=str(self.candidates.repricing or ""),
         )
 
     def save(self, path: str | Path) -> Path:
@@ -224,9 +232,7 @@ class ParetoFront:
         elif target.suffix == ".html":
             text = self.plot().to_html(include_plotlyjs=True)
         else:
-            raise OptionError(
-                f"Cannot write {str(path)!r}: its name must end in .json, .csv or .html."
-            )
+            raise OptionError(f"Cannot write {str(path)!r}: give a .json, .csv or .html file.")
         write_atomically(target, text)
         return target
 
@@ -235,6 +241,8 @@ def pareto_front(
     study: optuna.Study,
     objectives: Sequence[str] | None = None,
     *,
+    grid: Grid | None = None,
+    checkpoints: bool = False,
     references: ReferenceTable = (),
     allow_mixed: bool = False,
 ) -> ParetoFront:
@@ -248,6 +256,10 @@ def pareto_front(
         objectives: Some of the study's objectives, to draw the front over those alone:
             ``("quality_loss", "co2e_kg")`` compares trainings, ``("quality_loss", "n_params")``
             inference, as in Douwes et al. 2021, figure 3. All unless given.
+        grid: Reprice all CO2e for this grid, its PUE included, from the energy that each trial
+            keeps; that of the study unless given.
+        checkpoints: Also choose among the reported steps whose model was saved, of completed and
+            pruned trials: ``trial.report(quality, step, checkpoint=path)``.
         references: Results from elsewhere to compare the front with, which change nothing of it:
             a table as :func:`read_references` reads it.
         allow_mixed: Compare trials all the same whose energies come from differing sources, or
@@ -255,13 +267,15 @@ def pareto_front(
 
     Raises:
         MixedStudyError: The front would compare energies that were not all measured alike.
-        StudyError: The study does not say what its objectives are, or maximises one.
-        OptionError: The study has no such objective, or a reference cannot be used.
+        StudyError: The study does not say what its objectives are, or maximises one; or what it
+            keeps cannot be repriced, or has no checkpoints.
+        OptionError: The study has no such objective, or no checkpoint has one, or a reference
+            cannot be used.
     """
-    candidates = read_candidates(study).restrict(objectives)
+    candidates = read_candidates(study, checkpoints=checkpoints).restrict(objectives)
+    candidates = (candidates if grid is None else candidates.reprice(grid)).known()
     feasible = candidates.feasible.nonzero()[0]
-    on_front = pareto.non_dominated(candidates.losses[feasible])
-    rows = feasible[on_front]
+    rows = feasible[pareto.non_dominated(candidates.losses[feasible])]
     terms = candidates.terms
     front = ParetoFront(
         candidates=candidates,
@@ -271,14 +285,15 @@ def pareto_front(
             read_references(references),
             candidates.objectives,
             front=candidates.losses[rows],
-            numbers=[candidates.trials[row].number for row in rows],
+            numbers=[name_of(candidates.trials[row]) for row in rows],
             quality_bounds=terms.quality_bounds if terms else None,
-            grid=terms.grid if terms else None,
+            grid=candidates.grid,
+            repriced=grid is not None,
         ),
     )
     if front.mixed and not allow_mixed:
         raise MixedStudyError(
-            f"Study {study.study_name!r}: {front.note} Pass allow_mixed=True (--allow-mixed on "
-            "the command line) to compare them all the same."
+            f"Study {study.study_name!r}: {describe_mixture(front.provenance)} Pass allow_mixed="
+            "True (--allow-mixed on the command line) to compare them all the same."
         )
     return front

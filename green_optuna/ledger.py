@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from green_optuna.forecast import Expected
@@ -164,6 +164,14 @@ class Ledger:
             not_measured=tuple(entry.number for entry in entries if entry.energy_kwh is None),
             saved=Saved.of(saved_kwh, grid) if saved_kwh and grid else None,
         )
+
+    def at(self, grid: Grid) -> Self:
+        """Give the ledger with the CO2e that its energy comes to on another grid."""
+        rows = (replace(row, co2e_kg=grid.co2e_kg(row.energy_kwh)) for row in self.rows)
+        saved = self.saved
+        if saved is not None:
+            saved = replace(saved, co2e_kg=saved.energy_kwh.map(grid.co2e_kg))
+        return replace(self, rows=tuple(rows), saved=saved)
 
     @property
     def n_trials(self) -> int:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from green_optuna.checkpoints import each_once
 from green_optuna.inference import call_in_words
 from green_optuna.record import INFERENCE
 from green_optuna.terms import ATTRIBUTE
@@ -61,12 +62,13 @@ def provenance_of(trials: Sequence[FrozenTrial]) -> tuple[Provenance, ...]:
     """Group trials by how they were measured: sources, hardware, and calls of their models.
 
     Args:
-        trials: Trials of one study. Those that were not measured are left out.
+        trials: Trials of one study. Those that were not measured are left out, and one that is
+            there several times, as it was at some of its steps, counts once.
 
     Returns:
         The groups, the one of the first trial first.
     """
-    kept = [trial.user_attrs.get(ATTRIBUTE, {}) for trial in trials]
+    kept = [trial.user_attrs.get(ATTRIBUTE, {}) for trial in each_once(trials)]
     measured = [one for one in kept if "energy_kwh" in one]
     # A trial of before fingerprints were kept is taken for one like its host's others.
     known = {one["host"]: one["fingerprint"] for one in measured if one.get("fingerprint")}

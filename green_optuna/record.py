@@ -62,23 +62,29 @@ class Report:
         quality: The quality, as it was reported; NaN where it was not finite.
         energy_kwh: Energy since the trial began, in kWh.
         t_s: Time since the trial began, in s.
+        checkpoint: Where the user's function saved the model of this step, as it says; None where
+            it says nothing.
     """
 
     step: int
     quality: float
     energy_kwh: float
     t_s: float
+    checkpoint: str | None = None
 
 
 def reports_from_rows(rows: Sequence[Sequence[Any]]) -> tuple[Report, ...]:
-    """Read reports as JSON keeps them: of step, quality, energy in kWh and time in s each."""
+    """Read reports as JSON keeps them: of step, quality, energy in kWh and time in s each.
+
+    Where the model of the step was saved comes fifth, if it was.
+    """
     return tuple(
-        Report(step, math.nan if quality is None else quality, energy_kwh, t_s)
-        for step, quality, energy_kwh, t_s in rows
+        Report(step, math.nan if quality is None else quality, *rest)
+        for step, quality, *rest in rows
     )
 
 
-def reports_to_rows(reports: Sequence[Report]) -> list[list[float | None]]:
+def reports_to_rows(reports: Sequence[Report]) -> list[list[float | str | None]]:
     """Give reports as JSON keeps them, which has no NaN."""
     return [
         [
@@ -86,16 +92,31 @@ def reports_to_rows(reports: Sequence[Report]) -> list[list[float | None]]:
             None if math.isnan(report.quality) else report.quality,
             report.energy_kwh,
             report.t_s,
+            *([] if report.checkpoint is None else [report.checkpoint]),
         ]
         for report in reports
     ]
 
 
-def thin_reports(reports: Sequence[Report]) -> list[list[float | None]]:
-    """Give at most 200 of the reports as JSON keeps them, evenly spread, the last among them."""
-    stride = math.ceil(len(reports) / MAX_STORED_REPORTS)
-    kept = list(reversed(reports[::-1][:: max(stride, 1)]))
+def thin_reports(reports: Sequence[Report]) -> list[list[float | str | None]]:
+    """Give at most 200 of the reports as JSON keeps them, evenly spread, the last among them.
+
+    Those whose model was saved are kept first: each is a model that could be deployed.
+    """
+    kept: Sequence[Report] = reports
+    if len(reports) > MAX_STORED_REPORTS:
+        saved = _spread([one for one in reports if one.checkpoint], MAX_STORED_REPORTS - 1)
+        rest = [one for one in reports if not one.checkpoint]
+        # The last of all: of either kind it is the last of its own.
+        places = {id(one) for one in (*saved, *_spread(rest, MAX_STORED_REPORTS - len(saved)))}
+        kept = [one for one in reports if id(one) in places]
     return reports_to_rows([replace(report, t_s=round(report.t_s, 3)) for report in kept])
+
+
+def _spread(reports: Sequence[Report], most: int) -> Sequence[Report]:
+    """Choose some reports, evenly spread, the last among them."""
+    stride = max(math.ceil(len(reports) / most), 1)
+    return reports[::-1][::stride][::-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from green_optuna.checkpoints import checkpoint_of, label_of
 from green_optuna.record import inference_of, measurement_of, trial_intervals
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import describe_quantity
@@ -43,6 +44,23 @@ class Selection:
     def number(self) -> int:
         """The trial's number in its study."""
         return self.trial.number
+
+    @property
+    def label(self) -> str:
+        """What tells it from any other candidate: ``"12"``, or ``"12 step 7"`` of a checkpoint."""
+        return label_of(self.trial)
+
+    @property
+    def step(self) -> int | None:
+        """The step of the trial that was selected; None for the trial as it ended."""
+        checkpoint = checkpoint_of(self.trial)
+        return None if checkpoint is None else checkpoint.step
+
+    @property
+    def checkpoint(self) -> str | None:
+        """Where the model of that step was saved, as the user's function said; None likewise."""
+        checkpoint = checkpoint_of(self.trial)
+        return None if checkpoint is None else checkpoint.path
 
     @property
     def params(self) -> dict[str, Any]:
@@ -96,6 +114,7 @@ class Selection:
         plain: dict[str, Any] = {
             "study": self.study_name,
             "trial": self.number,
+            **({} if self.step is None else {"step": self.step, "checkpoint": self.checkpoint}),
             "rule": self.rule.name,
             "rule_description": self.rule.describe(),
             "objectives": dict(self.objectives),
@@ -117,7 +136,7 @@ class Selection:
         scores = ", ".join(
             describe_quantity(name, value) for name, value in self.objectives.items()
         )
-        return f"Trial {self.number} of {self.study_name!r} ({self.rule.describe()}): {scores}."
+        return f"Trial {self.label} of {self.study_name!r} ({self.rule.describe()}): {scores}."
 
 
 def finite_or_none(value: Any) -> Any:  # noqa: ANN401 - whatever a hyperparameter may be

@@ -21,6 +21,9 @@ ATTRIBUTE = "green_optuna"
 LINKS_ATTRIBUTE = "green_optuna.links"
 """The attribute of a study that says how a person opens it in each tracker, by its name."""
 
+CAP_CONSTRAINT = "green_optuna.cap."
+"""With the name of a cost behind it, the constraint of a trial that a cap on it is."""
+
 VERSION = 1
 """The version of what we keep there."""
 

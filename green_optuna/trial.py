@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -125,7 +126,9 @@ class GreenTrial(optuna.Trial):
             with shielded():
                 self._on_watch(model, self.reports)
 
-    def report(self, value: float, step: int) -> None:
+    def report(
+        self, value: float, step: int, *, checkpoint: str | os.PathLike[str] | None = None
+    ) -> None:
         """Report the quality at a step, as ``optuna.Trial.report`` does.
 
         The energy spent so far is kept beside it. A step that has been reported before is
@@ -135,17 +138,21 @@ class GreenTrial(optuna.Trial):
         Args:
             value: The quality, within the objective's ``quality_bounds``.
             step: The step, such as an epoch; 0 or more.
+            checkpoint: Where the function has saved the model as it is at this step, a path or
+                URI, for ``pareto_front(study, checkpoints=True)``; kept as it is given.
 
         Raises:
-            TypeError: The value cannot be cast to a float, or the step to an int.
-            ValueError: The step is negative, or more than storages can hold.
+            TypeError: The value cannot be cast to a float, or the step to an int, or the
+                checkpoint is no path.
+            ValueError: The step is negative, or more than storages can hold, or the checkpoint is
+                empty.
             QualityError: The value is finite and outside the bounds.
         """
         with shielded():
             if self._run == 0:
-                self._report(value, step)
+                self._report(value, step, _checked_checkpoint(checkpoint))
 
-    def _report(self, value: float, step: int) -> None:
+    def _report(self, value: float, step: int, checkpoint: str | None) -> None:
         quality = self._bounds.reported(value)
         try:
             step = int(step)
@@ -164,7 +171,9 @@ class GreenTrial(optuna.Trial):
             )
             return
         energy_kwh, t_s = self._spent()
-        self._reports[step] = Report(step, quality, energy_kwh=energy_kwh, t_s=t_s)
+        self._reports[step] = Report(
+            step, quality, energy_kwh=energy_kwh, t_s=t_s, checkpoint=checkpoint
+        )
         if time.monotonic() - self._stored_at_s >= STORE_REPORTS_S:
             self.store_reports()
 
@@ -183,6 +192,21 @@ class GreenTrial(optuna.Trial):
         if self._reports:
             self._stored_at_s = time.monotonic()
             self.set_user_attr(REPORTS_ATTRIBUTE, thin_reports(self.reports))
+
+
+def _checked_checkpoint(given: object) -> str | None:
+    """Give the path or URI of a checkpoint as a text."""
+    if given is None:
+        return None
+    path = os.fspath(given) if isinstance(given, str | os.PathLike) else given
+    if not isinstance(path, str):
+        raise TypeError(
+            f"The `checkpoint` argument is {given!r}: give the path or URI where the model was "
+            "saved, or leave it out."
+        )
+    if not path.strip():
+        raise ValueError(f"`checkpoint={given!r}` says nothing: give a path or URI, or leave it.")
+    return path
 
 
 class _StudyView(optuna.Study):

@@ -9,6 +9,7 @@ import optuna
 
 from green_optuna.progress import LearningCurve
 from green_optuna.record import in_one_line
+from green_optuna.terms import CAP_CONSTRAINT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -113,7 +114,7 @@ class TrialPruning:
             for name, cap in pruner.caps.items():
                 caps[name] = min(cap, caps.get(name, cap))
         return {
-            f"green_optuna.cap.{name}": values[name] - cap
+            f"{CAP_CONSTRAINT}{name}": values[name] - cap
             for name, cap in caps.items()
             if name in values
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from green_optuna.checkpoints import checkpoint_of
 from green_optuna.record import inference_of, measurement_of, trial_intervals
 from green_optuna.terms import ATTRIBUTE
 
@@ -23,7 +24,7 @@ def trial_rows(
     """Give the columns of a table of trials, and a record for each, which lacks what it has not.
 
     Args:
-        candidates: The completed trials of a study.
+        candidates: The completed trials of a study, and their checkpoints.
         rows: Which of them, in order.
         on_front: Those that are on the front.
         hosts: Whether to say where each was measured.
@@ -33,8 +34,9 @@ def trial_rows(
     known = {name for record in records for name in record}
     measured = [*_MEASURED, *(["host"] if hosts else []), *(n for n in _INFERENCE if n in known)]
     ends = [f"{name}_{end}" for name in objectives for end in ("low", "high")]
+    at_steps = ["step", "checkpoint"] if candidates.left_out is not None else []
     return [
-        *("trial", "on_front", *objectives),
+        *("trial", *at_steps, "on_front", *objectives),
         *(name for name in measured if name not in objectives),
         *(name for name in ends if name in known),
         *sorted(name for name in known if name.startswith("param_")),
@@ -44,11 +46,14 @@ def trial_rows(
 def _record(candidates: Candidates, row: int, *, on_front: bool) -> dict[str, Any]:
     trial = candidates.trials[row]
     measurement, inference = measurement_of(trial), inference_of(trial)
+    checkpoint = checkpoint_of(trial)
     record: dict[str, Any] = {
         "trial": trial.number,
         "on_front": on_front,
         "quality": trial.user_attrs.get(ATTRIBUTE, {}).get("quality"),
     }
+    if checkpoint is not None:
+        record |= {"step": checkpoint.step, "checkpoint": checkpoint.path}
     if measurement is not None:
         record["energy_kwh"] = measurement.energy_per_run_kwh
         record["duration_s"] = measurement.duration_per_run_s

@@ -45,6 +45,8 @@ LAYERS = (
     "terms",
     "runs",
     "record",
+    "repricing",
+    "checkpoints",
     "candidates",
     "provenance",
     "journal",

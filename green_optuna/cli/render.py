@@ -49,9 +49,11 @@ def front_table(front: ParetoFront, *, dominated: bool = False) -> Table:
     from rich.table import Table
 
     frame = front.to_dataframe(dominated=dominated).sort_values(list(front.objectives))
-    completed = len(front.candidates.trials)
+    candidates = f"{front.candidates.n_completed} completed trials"
+    if front.candidates.left_out is not None:
+        candidates += f" and {front.candidates.n_checkpoints} checkpoints"
     table = Table(
-        title=f"Pareto front of {front.study_name!r}: {len(front)} of {completed} completed trials",
+        title=f"Pareto front of {front.study_name!r}: {len(front)} of {candidates}",
         title_justify="left",
         caption=front.note,
         caption_justify="left",
@@ -67,7 +69,9 @@ def front_table(front: ParetoFront, *, dominated: bool = False) -> Table:
     for record in _records(frame):
         marks = ["yes" if record["on_front"] else ""] if dominated else []
         figures = [_shown(name, record[name]) for name in columns]
-        table.add_row(str(record["trial"]), *marks, *figures, _in_words(params[record["trial"]]))
+        step = record.get("step")
+        label = str(record["trial"]) if step is None else f"{record['trial']} step {step}"
+        table.add_row(label, *marks, *figures, _in_words(params[record["trial"]]))
     return table
 
 
@@ -120,7 +124,7 @@ def ledger_table(ledger: Ledger, selection: Selection | None = None) -> Table:
     if ledger.not_measured:
         said.append(ledger.note())
     if selection is not None and (trainings := ledger.against(selection.measurement)):
-        said.insert(0, f"That is {show_trainings(trainings)} of trial {selection.number}.")
+        said.insert(0, f"That is {show_trainings(trainings)} of trial {selection.label}.")
     table.caption, table.caption_justify = "\n".join(said) or None, "left"
     return table
 
@@ -134,7 +138,9 @@ def selection_table(selection: Selection) -> Table:
     )
     table.add_column()
     table.add_column(overflow="fold")
-    table.add_row("trial", str(selection.number))
+    table.add_row("trial", selection.label)
+    if selection.checkpoint is not None:
+        table.add_row("checkpoint", selection.checkpoint)
     table.add_row("rule", selection.rule.describe())
     if selection.quality is not None:
         table.add_row("quality", show_quantity("quality", selection.quality))

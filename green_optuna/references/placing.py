@@ -35,8 +35,9 @@ class PlacedReference:
         objectives: The objectives that the front is drawn over.
         values: All that is known of it on the study's terms, by quantity: as given, with the
             loss of a quality, and CO2e at the study's carbon intensity where energy is given.
-        dominated_by: The numbers of the front's trials that dominate it.
-        dominates: The numbers of the front's trials that it dominates.
+        dominated_by: The numbers of the front's trials that dominate it; of a checkpoint, a text
+            such as "12 step 7".
+        dominates: Those that it dominates, likewise.
         dominated_by_references: The names of the other references that dominate it.
         notes: What to know of its figures, a sentence each.
     """
@@ -44,8 +45,8 @@ class PlacedReference:
     point: ReferencePoint
     objectives: tuple[str, ...]
     values: Mapping[str, float]
-    dominated_by: tuple[int, ...] = ()
-    dominates: tuple[int, ...] = ()
+    dominated_by: tuple[int | str, ...] = ()
+    dominates: tuple[int | str, ...] = ()
     dominated_by_references: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -106,9 +107,10 @@ def place(
     objectives: tuple[str, ...],
     *,
     front: npt.NDArray[np.float64],
-    numbers: Sequence[int],
+    numbers: Sequence[int | str],
     quality_bounds: QualityBounds | None,
     grid: Grid | None,
+    repriced: bool = False,
 ) -> tuple[PlacedReference, ...]:
     """Find where results from elsewhere stand beside a front, over its objectives.
 
@@ -119,9 +121,10 @@ def place(
         points: The results.
         objectives: The names of the front's objectives.
         front: The losses of the front's trials, an ndarray in the shape of (n, n_objectives).
-        numbers: The numbers of the front's trials.
+        numbers: The numbers of the front's trials, or texts that tell of which checkpoints.
         quality_bounds: How the study turns a quality into a loss; None where it does not say.
-        grid: How the study turns energy into CO2e; None where it does not say.
+        grid: How the front turns energy into CO2e; None where nothing says.
+        repriced: Whether that is another grid than the study's own.
 
     Returns:
         The results in their order.
@@ -131,7 +134,7 @@ def place(
     """
     placed = []
     for point in points:
-        values, notes = _on_terms(point, objectives, quality_bounds, grid)
+        values, notes = _on_terms(point, objectives, quality_bounds, grid, repriced=repriced)
         placed.append(
             PlacedReference(point=point, objectives=objectives, values=values, notes=notes)
         )
@@ -157,6 +160,8 @@ def _on_terms(
     objectives: Sequence[str],
     quality_bounds: QualityBounds | None,
     grid: Grid | None,
+    *,
+    repriced: bool,
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """Give all that is known of a result on a study's terms, and what to know of it."""
     values, notes = dict(point.values), []
@@ -186,16 +191,16 @@ def _on_terms(
         # By the same way as a trial's: what is equal must not differ by a rounding.
         values["quality_loss"] = quality_bounds.loss(values["quality"])
     if "co2e_kg" in objectives:
-        notes += _reprice(values, grid)
+        notes += _reprice(values, grid, whose="the front's" if repriced else "the study's")
     return whole_counts(values), tuple(notes)
 
 
-def _reprice(values: dict[str, float], grid: Grid | None) -> list[str]:
-    """Put a result's CO2e at the study's carbon intensity where its energy is known."""
+def _reprice(values: dict[str, float], grid: Grid | None, *, whose: str) -> list[str]:
+    """Put a result's CO2e at the front's carbon intensity where its energy is known."""
     given_kg, energy_kwh = values.get("co2e_kg"), values.get("energy_kwh")
     if energy_kwh is None or grid is None:
         if given_kg is not None:
-            at = "the study's" if grid is None else f"the study's {_terms_of(grid)}"
+            at = whose if grid is None else f"{whose} {_terms_of(grid)}"
             return [f"CO2e as given; its carbon intensity may differ from {at}."]
         if energy_kwh is not None:
             energy = format_energy(energy_kwh)
@@ -203,7 +208,7 @@ def _reprice(values: dict[str, float], grid: Grid | None) -> list[str]:
         return []
     values["co2e_kg"] = grid.co2e_kg(energy_kwh)
     given = "" if given_kg is None else f"; {format_co2e(given_kg)} was given"
-    return [f"CO2e from {format_energy(energy_kwh)} at the study's {_terms_of(grid)}{given}."]
+    return [f"CO2e from {format_energy(energy_kwh)} at {whose} {_terms_of(grid)}{given}."]
 
 
 def _terms_of(grid: Grid) -> str:
@@ -211,7 +216,7 @@ def _terms_of(grid: Grid) -> str:
     return f"{grid.carbon_intensity_g_per_kwh:.4g} g/kWh{building}"
 
 
-def _trials(numbers: Sequence[int]) -> str:
+def _trials(numbers: Sequence[int | str]) -> str:
     """Name trials in words: ``"trials 12, 14"``."""
     return f"{'trial' if len(numbers) == 1 else 'trials'} {_first(map(str, numbers))}"
 
