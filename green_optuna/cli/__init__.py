@@ -15,11 +15,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from green_optuna.cli import tools
-from green_optuna.cli.options import AllowMixedOption, FormatOption, StorageOption, StudyArgument
+from green_optuna.cli import fronts, tools
+from green_optuna.cli.options import (
+    AllowMixedOption,
+    CheckpointsOption,
+    FormatOption,
+    StorageOption,
+    StudyArgument,
+)
 from green_optuna.cli.privacy import without_secrets
 from green_optuna.cli.render import Format
-from green_optuna.cli.spelling import flag, key, rule_options
+from green_optuna.cli.spelling import flag, key, names_in, rule_options
 from green_optuna.errors import (
     GreenOptunaError,
     MeterError,
@@ -104,44 +110,7 @@ def run(
     raise typer.Exit(run_study(config, estimate=estimate))
 
 
-@app.command()
-def front(
-    *,
-    study: StudyArgument = None,
-    storage: StorageOption = None,
-    objectives: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B",
-            help="Draw the front over these objectives alone, such as quality_loss,co2e_kg.",
-        ),
-    ] = None,
-    references: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Results from elsewhere to compare with, published or estimated: a CSV file with "
-            "the columns name and some of quality, co2e_kg, energy_kwh, n_params.",
-        ),
-    ] = None,
-    dominated: Annotated[
-        bool, typer.Option("--dominated", help="Also the trials that are not on the front.")
-    ] = False,
-    allow_mixed: AllowMixedOption = False,
-    output: FormatOption = Format.table,
-) -> None:
-    """Show the Pareto front of a study."""
-    from green_optuna.cli.show import show_front
-
-    show_front(
-        study,
-        storage,
-        _names(objectives),
-        references=references,
-        dominated=dominated,
-        allow_mixed=allow_mixed,
-        output=output,
-    )
+app.command()(fronts.front)
 
 
 @app.command()
@@ -175,6 +144,7 @@ def select(
             metavar="A,B", help="knee: two objectives; quality_loss,co2e_kg unless given."
         ),
     ] = None,
+    checkpoints: CheckpointsOption = False,
     allow_mixed: AllowMixedOption = False,
     output: FormatOption = Format.table,
 ) -> None:
@@ -189,11 +159,13 @@ def select(
         max_co2e_kg=max_co2e_kg,
         max_quality_loss=max_quality_loss,
         max_n_params=max_n_params,
-        objectives=_names(objectives),
+        objectives=names_in(objectives),
     )
     with rule_options(flag):
         made = config.make(spell=flag)
-        show_selection(study, storage, made, allow_mixed=allow_mixed, output=output)
+        show_selection(
+            study, storage, made, checkpoints=checkpoints, allow_mixed=allow_mixed, output=output
+        )
 
 
 app.command(
@@ -267,7 +239,3 @@ def _exit_code(error: Exception) -> int:
     if isinstance(error, NoModelMeetsCapsError):
         return 3
     return 4 if isinstance(error, MeterError) else 1
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",")]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from green_optuna.carbon import Grid
+from green_optuna.catalogue import folded
 from green_optuna.cli.spelling import estimate_flags, grid_flags
-from green_optuna.errors import OptionError
+from green_optuna.errors import GridError, OptionError
+from green_optuna.intensities import OWN_FIGURE
 
 
 def make_grid(
@@ -56,3 +58,35 @@ def choose_grid(
             raise OptionError(f"--grid-name={name!r} and {flag}={value!r}: give one of them.")
     with estimate_flags():
         return Grid.named(name)
+
+
+def grid_of_text(text: str, *, pue: float) -> Grid:
+    """Make the grid that a flag names in one word.
+
+    Args:
+        text: An ISO 3166 code (FRA), with a region behind a slash (USA/california); a name
+            (world, world-2018); or a carbon intensity in g/kWh (56).
+        pue: The building's overhead.
+
+    Raises:
+        GridError: The place or the name is not known, or the figure cannot be used.
+    """
+    intensity = as_number(text)
+    country, _, region = text.partition("/")
+    try:
+        if intensity is not None:
+            return Grid(carbon_intensity_g_per_kwh=intensity, pue=pue)
+        if folded(text).startswith("world"):
+            return Grid.named(text, pue=pue)
+        return Grid(country=country, region=region or None, pue=pue)
+    except GridError as error:
+        said = str(error).replace(OWN_FIGURE, "its carbon intensity in g/kWh")
+        raise GridError(f"--grid {text!r}: {said}") from error
+
+
+def as_number(text: str) -> float | None:
+    """Read a number; None where a text is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return None

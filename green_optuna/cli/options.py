@@ -42,3 +42,11 @@ CarbonIntensityOption = Annotated[
     float | None, typer.Option(metavar="G_PER_KWH", help="Or its carbon intensity, in g/kWh.")
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="json and csv are for scripts.")]
+CheckpointsOption = Annotated[
+    bool,
+    typer.Option(
+        "--checkpoints",
+        help="Choose among reported steps whose model was saved, too: trial.report(quality, step, "
+        "checkpoint=path).",
+    ),
+]

@@ -25,6 +25,7 @@ def show_front(
     *,
     references: Path | None,
     dominated: bool,
+    checkpoints: bool,
     allow_mixed: bool,
     output: Format,
 ) -> None:
@@ -36,6 +37,7 @@ def show_front(
         objectives: Some of the study's objectives; None for all.
         references: A CSV file of results from elsewhere to compare with; None for none.
         dominated: Whether to show the trials that are not on the front, too.
+        checkpoints: Whether to compare reported steps whose model was saved, too.
         allow_mixed: Whether to compare trials that were not all measured alike.
         output: How to write it.
 
@@ -45,7 +47,13 @@ def show_front(
         StudyError: The study cannot be used.
     """
     found = find_study(study_name, storage)
-    front = pareto_front(found, objectives, references=references or (), allow_mixed=allow_mixed)
+    front = pareto_front(
+        found,
+        objectives,
+        checkpoints=checkpoints,
+        references=references or (),
+        allow_mixed=allow_mixed,
+    )
     if output is Format.table:
         render.show(render.front_table(front, dominated=dominated))
         if front.references:
@@ -61,6 +69,7 @@ def show_selection(
     storage: str | None,
     rule: Rule | None,
     *,
+    checkpoints: bool,
     allow_mixed: bool,
     output: Format,
 ) -> None:
@@ -70,6 +79,7 @@ def show_selection(
         study_name: The study; None for the only one in the storage.
         storage: The URL of its storage.
         rule: The rule; None for the default.
+        checkpoints: Whether to choose among reported steps whose model was saved, too.
         allow_mixed: Whether to choose among trials that were not all measured alike. That they
             are is then said on standard error.
         output: How to write it.
@@ -79,7 +89,8 @@ def show_selection(
         NoModelMeetsCapsError: No trial meets the rule's caps.
         StudyError: The study cannot be used.
     """
-    front = pareto_front(find_study(study_name, storage), allow_mixed=allow_mixed)
+    found = find_study(study_name, storage)
+    front = pareto_front(found, checkpoints=checkpoints, allow_mixed=allow_mixed)
     selection = front.select(rule)
     if front.note is not None:
         render.say(f"warning: {front.note}")

@@ -27,6 +27,11 @@ def flag(option: str) -> str:
     return "--tolerance" if option == "relative" else f"--{option.replace('_', '-')}"
 
 
+def names_in(text: str | None) -> list[str] | None:
+    """Give the names in a flag's value, which commas part; None where it is not given."""
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
 def key(option: str) -> str | None:
     """Give the key of ``run`` for a flag that a person may try in its place, if there is one."""
     from green_optuna.config.schema import key_paths
