@@ -101,22 +101,20 @@ def reports_to_rows(reports: Sequence[Report]) -> list[list[float | str | None]]
 def thin_reports(reports: Sequence[Report]) -> list[list[float | str | None]]:
     """Give at most 200 of the reports as JSON keeps them, evenly spread, the last among them.
 
-    Those whose model was saved are kept first: each is a model that could be deployed.
+    Those whose model was saved are kept first: each is a model that could be deployed. No two
+    reports have one step.
     """
     kept: Sequence[Report] = reports
     if len(reports) > MAX_STORED_REPORTS:
-        saved = _spread([one for one in reports if one.checkpoint], MAX_STORED_REPORTS - 1)
+        saved = [one for one in reports if one.checkpoint]
+        most = min(len(saved), MAX_STORED_REPORTS - 1)
         rest = [one for one in reports if not one.checkpoint]
-        # The last of all: of either kind it is the last of its own.
-        places = {id(one) for one in (*saved, *_spread(rest, MAX_STORED_REPORTS - len(saved)))}
-        kept = [one for one in reports if id(one) in places]
+        stride = max(math.ceil(len(rest) / (MAX_STORED_REPORTS - most)), 1)
+        # The last of all is the last of its own kind, and is kept of either.
+        spread = [saved[(place + 1) * len(saved) // most - 1] for place in range(most)]
+        steps = {one.step for one in (*spread, *rest[::-1][::stride])}
+        kept = [one for one in reports if one.step in steps]
     return reports_to_rows([replace(report, t_s=round(report.t_s, 3)) for report in kept])
-
-
-def _spread(reports: Sequence[Report], most: int) -> Sequence[Report]:
-    """Choose some reports, evenly spread, the last among them."""
-    stride = max(math.ceil(len(reports) / most), 1)
-    return reports[::-1][::stride][::-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,16 +63,17 @@ class TrialRun:
         self._inference = options.inference
         self._progress = TrialProgress(session, trial, total_steps=options.total_steps)
         self._pruning: TrialPruning | None = None
+        self._count = functools.partial(count_if_model, n_params=options.n_params)
+        if isinstance(options.n_params, int):
+            self._progress.n_params = options.n_params
         if options.pruners:
-            if isinstance(options.n_params, int):
-                self._progress.n_params = options.n_params
             self._pruning = TrialPruning(
                 options.pruners,
                 session,
                 trial.study,
                 progress=self._progress,
                 spent=self._spent,
-                count=functools.partial(count_if_model, n_params=options.n_params),
+                count=self._count,
             )
         self.trial = GreenTrial(
             trial,
@@ -213,12 +214,14 @@ class TrialRun:
         if self._window is not None and not self._closed:
             self._close_anyhow(self._window)
         try:
+            if pruned and self._progress.n_params is None:
+                self._progress.n_params = self._count(self.trial.watched)
             record = replace(
                 self._current(),
                 state="pruned" if pruned else "failed",
                 error=None if pruned else said,
                 stopped=self._pruning.reason if pruned and self._pruning is not None else None,
-                # Pruners compare later trials with it.
+                # Pruners compare later trials with it, and its checkpoints have as many.
                 n_params=self._progress.n_params,
                 forecast=self._forecast_from(self._record.measurement) if pruned else None,
             )
