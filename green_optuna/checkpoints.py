@@ -213,6 +213,8 @@ def _is_feasible(trial: FrozenTrial, candidate: FrozenTrial) -> bool:
     A cap on CO2e or time was exceeded by the whole trial, and perhaps not yet by the step.
     """
     constraints = trial.constraints
+    if not constraints:
+        return True
     whole, part = (one.user_attrs[ATTRIBUTE] for one in (trial, candidate))
     for name in ("co2e_kg", "duration_s"):
         key = f"{CAP_CONSTRAINT}{name}"

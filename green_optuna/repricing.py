@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
+# This says, in the dict that is kept of a trial, that a copy of it was repriced.
+REPRICED = "repriced"
+
 # Intensities that differ by less are one, read back from different storages.
 SAME_SHARE = 1e-9
 
@@ -70,6 +73,12 @@ def describe_grid(grid: Grid) -> str:
     return f"{grid.carbon_intensity_g_per_kwh:.4g} g/kWh{building} ({grid.source})"
 
 
+def repriced_for(trial: FrozenTrial) -> Grid | None:
+    """Give the grid that a candidate's CO2e was repriced for; None where it was not."""
+    kept = trial.user_attrs.get(ATTRIBUTE, {})
+    return Grid.from_dict(kept["grid"]) if REPRICED in kept else None
+
+
 def cannot_be_repriced(study_name: str, numbers: Sequence[int]) -> str:
     """Say which trials keep no energy, and what to do."""
     named = ", ".join(map(str, numbers[:MAX_NAMED]))
@@ -111,7 +120,8 @@ def reprice_trial(trial: FrozenTrial, grid: Grid, objectives: Sequence[str]) -> 
 
     Returns:
         The copy, all of what it costs at the grid: its runs and the inference of its model too.
-        Its ``co2e_kg`` is NaN where the trial keeps no energy, for nothing tells of it then.
+        Its ``co2e_kg`` is NaN where the trial keeps no energy, for nothing tells of it then. Its
+        constraints stay as the study judged them.
     """
     kept = trial.user_attrs.get(ATTRIBUTE, {})
     repriced = copy.copy(trial)
@@ -129,7 +139,7 @@ def reprice_trial(trial: FrozenTrial, grid: Grid, objectives: Sequence[str]) -> 
 
 def _at(kept: Mapping[str, Any], grid: Grid, energy_kwh: float) -> dict[str, Any]:
     """Give what is kept of a trial at another grid."""
-    terms = {"grid": grid.to_dict(), "co2e_kg": grid.co2e_kg(energy_kwh)}
+    terms = {"grid": grid.to_dict(), "co2e_kg": grid.co2e_kg(energy_kwh), REPRICED: True}
     inference = kept.get(INFERENCE)
     if inference is None or inference["measurement"] is None:
         return {**kept, **terms}

@@ -23,10 +23,11 @@ def as_real(value: object) -> float | None:
 
 def as_float(value: object) -> float | None:
     """Return the number that a value stands for, None where it is not one real number."""
+    if type(value) is float:  # to ask what else it may be takes far longer
+        return value
     scalar = _python_scalar(value)
-    if isinstance(scalar, bool | str | bytes):
-        return None
-    if isinstance(scalar, Complex) and not isinstance(scalar, Real):
+    imaginary = isinstance(scalar, Complex) and not isinstance(scalar, Real)
+    if isinstance(scalar, bool | str | bytes) or imaginary:
         return None
     if not isinstance(scalar, SupportsFloat | SupportsIndex):
         return None

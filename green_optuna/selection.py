@@ -10,6 +10,7 @@ import numpy as np
 
 from green_optuna.checkpoints import checkpoint_of, label_of
 from green_optuna.record import inference_of, measurement_of, trial_intervals
+from green_optuna.repricing import describe_grid, repriced_for
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import describe_quantity
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
+    from green_optuna.carbon import Grid
     from green_optuna.energy import Measurement
     from green_optuna.inference import InferenceCost
     from green_optuna.intervals import Interval
@@ -75,8 +77,16 @@ class Selection:
 
     @property
     def measurement(self) -> Measurement | None:
-        """What the trial cost, without its trace, or None where it was not measured."""
+        """What the trial cost, without its trace, or None where it was not measured.
+
+        Of a checkpoint, what it had cost by then: its components are in the whole's proportions.
+        """
         return measurement_of(self.trial)
+
+    @property
+    def repriced_for(self) -> Grid | None:
+        """The grid that its CO2e was repriced for; None where it is as it was measured."""
+        return repriced_for(self.trial)
 
     @property
     def energy_kwh(self) -> float | None:
@@ -129,6 +139,8 @@ class Selection:
         }
         if inference is not None:
             plain["inference"] = inference.to_dict()
+        if self.repriced_for is not None:
+            plain["repriced_for"] = self.repriced_for.to_dict()
         return {name: finite_or_none(value) for name, value in plain.items()}
 
     def __str__(self) -> str:
@@ -136,7 +148,9 @@ class Selection:
         scores = ", ".join(
             describe_quantity(name, value) for name, value in self.objectives.items()
         )
-        return f"Trial {self.label} of {self.study_name!r} ({self.rule.describe()}): {scores}."
+        said = f"Trial {self.label} of {self.study_name!r} ({self.rule.describe()}): {scores}."
+        grid = self.repriced_for
+        return said if grid is None else f"{said} CO2e is repriced for {describe_grid(grid)}."
 
 
 def finite_or_none(value: Any) -> Any:  # noqa: ANN401 - whatever a hyperparameter may be

@@ -121,7 +121,14 @@ def test_a_repriced_front_says_so() -> None:
     assert plain["note"] == front.note
     assert front_table(front).caption == front.note
     assert "660 g/kWh (another grid)" in front.plot().layout.title.text
-    assert go.pareto_front(study_of([kept(0.9, 0.1)])).note is None
+    chosen = front.select()
+    assert chosen.repriced_for == POLAND
+    assert chosen.to_dict()["repriced_for"] == POLAND.to_dict()
+    assert str(chosen).endswith("CO2e is repriced for 660 g/kWh (another grid).")
+    plain_front = go.pareto_front(study_of([kept(0.9, 0.1)]))
+    assert plain_front.note is None
+    assert plain_front.select().repriced_for is None
+    assert "repriced_for" not in plain_front.select().to_dict()
 
 
 def test_all_that_is_shown_of_a_repriced_trial_is_of_that_grid() -> None:
