@@ -1,7 +1,8 @@
 """Reported steps whose model was saved, as candidates of their own beside the trials.
 
 Every saved step is a real model with a measured cost: the loss at the step, and what the trial had
-used by then. It may be a better choice than what the training ended with.
+used by then, as of a reading at that moment, or at most 0.1 s before it where a counter gives none
+so soon. It may be a better choice than what the training ended with.
 """
 
 from __future__ import annotations

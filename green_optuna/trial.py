@@ -37,6 +37,8 @@ class GreenTrial(optuna.Trial):
         trial: The trial that Optuna made.
         bounds: Between which qualities lie, and which end is the better.
         spent: Gives the energy in kWh and the time in s since the trial began.
+        spent_by_now: Gives the same from a reading taken at once, where the meter can give one, for
+            a step whose model was saved; ``spent`` unless given.
         should_stop: Tells from the reports whether to stop it; None where nothing does.
         on_watch: Is told of the model that the trial is told of, and of its reports; None for
             nobody.
@@ -45,7 +47,7 @@ class GreenTrial(optuna.Trial):
     # Attributes of its own live in slots, so that the shared __dict__ holds Optuna's alone.
     __slots__ = (
         *("_bounds", "_on_watch", "_plain", "_reports", "_run", "_should_stop", "_spent"),
-        *("_stored_at_s", "_view", "_watched"),
+        *("_spent_by_now", "_stored_at_s", "_view", "_watched"),
     )
 
     def __init__(
@@ -54,6 +56,7 @@ class GreenTrial(optuna.Trial):
         *,
         bounds: QualityBounds,
         spent: Callable[[], tuple[float, float]],
+        spent_by_now: Callable[[], tuple[float, float]] | None = None,
         should_stop: Callable[[Sequence[Report]], bool] | None = None,
         on_watch: Callable[[object, Sequence[Report]], None] | None = None,
     ) -> None:
@@ -62,6 +65,7 @@ class GreenTrial(optuna.Trial):
         self._plain = trial
         self._bounds = bounds
         self._spent = spent
+        self._spent_by_now = spent_by_now or spent
         self._should_stop = should_stop
         self._on_watch = on_watch
         self._view = _StudyView(trial.study, bounds)
@@ -170,7 +174,8 @@ class GreenTrial(optuna.Trial):
                 stacklevel=3,
             )
             return
-        energy_kwh, t_s = self._spent()
+        # What a model cost by its step is compared with what others cost in the end.
+        energy_kwh, t_s = self._spent() if checkpoint is None else self._spent_by_now()
         self._reports[step] = Report(
             step, quality, energy_kwh=energy_kwh, t_s=t_s, checkpoint=checkpoint
         )

@@ -79,6 +79,7 @@ class TrialRun:
             trial,
             bounds=session.terms.quality_bounds,
             spent=self._spent,
+            spent_by_now=functools.partial(self._spent, at_once=True),
             should_stop=None if self._pruning is None else self._pruning.should_stop,
             on_watch=None if self._pruning is None else self._pruning.watch,
         )
@@ -320,11 +321,11 @@ class TrialRun:
             return None
         return self._forecast.make(self.trial.reports, measurement)
 
-    def _spent(self) -> tuple[float, float]:
-        """Give the energy in kWh and the time in s since the trial began."""
+    def _spent(self, *, at_once: bool = False) -> tuple[float, float]:
+        """Give the energy in kWh and the time in s since the trial began (see the sampler's)."""
         if self._window is None:
             return 0.0, 0.0
-        return self._session.sampler.spent(self._window)
+        return self._session.sampler.spent(self._window, at_once=at_once)
 
     def _current(self) -> TrialRecord:
         """Give the record with what the user's function has said so far."""

@@ -173,6 +173,19 @@ def test_a_report_outside_the_bounds_is_refused(bounds: go.QualityBounds, value:
     assert green.reports == ()
 
 
+def test_a_step_that_was_saved_is_read_at_once() -> None:
+    """What a model cost by its step is not that of a reading before it."""
+    green = go.GreenTrial(
+        go.create_study().ask(),
+        bounds=MORE_IS_BETTER,
+        spent=lambda: (0.5, 2.0),
+        spent_by_now=lambda: (0.6, 2.0),
+    )
+    green.report(0.5, 0)
+    green.report(0.5, 1, checkpoint="1.pt")
+    assert [report.energy_kwh for report in green.reports] == [0.5, 0.6]
+
+
 @given(st.floats(0.0, 5.0), st.sampled_from([LESS_IS_BETTER, go.QualityBounds(0.0, 5.0)]))
 def test_a_report_is_kept_as_it_was_given(value: float, bounds: go.QualityBounds) -> None:
     """The quality is not rounded, and stands beside what the trial has spent by then."""

@@ -138,14 +138,19 @@ class Sampler:
                 self._clock() - window.started_at_s, grid=grid, sources=self.meter.sources
             )
 
-    def spent(self, window: Window) -> tuple[float, float]:
+    def spent(self, window: Window, *, at_once: bool = False) -> tuple[float, float]:
         """Give what an open window has used, in kWh, and its age in s, as :meth:`so_far` does.
+
+        Args:
+            window: The window.
+            at_once: Whether to take a reading even where the latest one is younger than 50 ms, if
+                the meter can give one.
 
         Raises:
             MeterError: The meter gave no reading.
         """
         with self._condition:
-            self._readings.take_if_due(min_age_s=self._min_age_s)
+            self._readings.take_if_due(min_age_s=0.0 if at_once else self._min_age_s)
             return window.energy.total_kwh, self._clock() - window.started_at_s
 
     def latest(self, window: Window) -> tuple[ComponentEnergy, float]:

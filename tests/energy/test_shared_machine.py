@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from green_optuna.energy import ComponentEnergy, Source
+import green_optuna as go
+from green_optuna.energy import ComponentEnergy, Sampler, Source
 from green_optuna.energy.charge import Charge
 from green_optuna.energy.curves import Bursts, Constant, Curve, Ramp, Steps
 from green_optuna.energy.host import Host
@@ -190,3 +191,24 @@ def test_for_any_overlap_every_trial_is_charged_its_integral(
     assert workers.charged_j("cpu") <= total["cpu"] * (1 + 1e-9)
     assert workers.charged_j("gpu") <= total["gpu"] * (1 + 1e-9)
     assert workers.charged_j("ram") <= total["ram"] * (1 + 1e-9)
+
+
+def test_what_was_spent_can_be_read_at_once() -> None:
+    """A reading younger than 50 ms is as good as new, unless one is wanted at once."""
+    workers = Workers((Constant(1.0), Constant(0.0), Constant(0.0)), 10.0)
+    host = Host(0.0, idle_w=IDLE_W)
+    sampler = Sampler(
+        HostMeter(workers.machine, host, "a"),
+        clock=workers.clock,
+        cpu_clock=workers.machine.cpu_clock("a"),
+    )
+    window = sampler.open()
+    workers.clock.now_s += 1.0
+    assert sampler.spent(window)[1] == pytest.approx(1.0)
+    before = window.energy.total_kwh
+    workers.clock.now_s += 0.02
+    assert sampler.spent(window)[0] == before
+    spent_kwh, t_s = sampler.spent(window, at_once=True)
+    assert t_s == pytest.approx(1.02)
+    assert spent_kwh == pytest.approx(before * 1.02)
+    sampler.close(window, go.Grid(carbon_intensity_g_per_kwh=1.0))
