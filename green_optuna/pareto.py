@@ -117,8 +117,10 @@ def non_dominated(losses: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """
     import moocore  # late: its compiled core is not needed to choose from a front
 
-    places = _places(as_losses(losses))
-    mask: npt.NDArray[np.bool_] = moocore.is_nondominated(places, keep_weakly=True)
+    table = as_losses(losses)
+    if not np.isfinite(table).all():
+        table = _places(table)
+    mask: npt.NDArray[np.bool_] = moocore.is_nondominated(table, keep_weakly=True)
     return mask
 
 
