@@ -93,6 +93,7 @@ from green_optuna.tracking import (
     trial_points,
 )
 from green_optuna.trial import GreenTrial
+from green_optuna.uncertainty import Uncertainty, WorthRepeating
 
 __version__ = "0.1.0"
 
@@ -173,7 +174,9 @@ __all__ = [
     "TrackerError",
     "TrialRecord",
     "TrialTimeoutError",
+    "Uncertainty",
     "WandbTracker",
+    "WorthRepeating",
     "__version__",
     "count_flops",
     "count_parameters",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from green_optuna.references import joint_rows, place, read_references, referenc
 from green_optuna.rules import Rule, Tolerance, rule_by_name
 from green_optuna.selection import Selection, finite_or_none
 from green_optuna.trial_rows import trial_rows
+from green_optuna.uncertainty import Uncertainty
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from green_optuna.carbon import Grid
     from green_optuna.ledger import Ledger
     from green_optuna.references import PlacedReference, ReferenceTable
+    from green_optuna.uncertainty import WorthRepeating
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,12 +47,22 @@ class ParetoFront:
         provenance: How the completed trials were measured: one group, unless they are mixed.
         references: Results from elsewhere, compared with the front. They are no trials: never
             members of the front, counted, or selected.
+        assume_exact: Whether trials of which no error is known are taken as exact where others
+            have one: see :attr:`probabilities`.
+        uncertainty: What the trials' errors tell of the front, worked out when it is asked for.
     """
 
     candidates: Candidates
     rows: tuple[int, ...]
     provenance: tuple[Provenance, ...] = ()
     references: tuple[PlacedReference, ...] = ()
+    assume_exact: bool = False
+    uncertainty: Uncertainty = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Put off what the errors tell until somebody asks."""
+        uncertainty = Uncertainty(self.candidates, assume_exact=self.assume_exact)
+        object.__setattr__(self, "uncertainty", uncertainty)
 
     @property
     def study_name(self) -> str:
@@ -100,21 +112,40 @@ class ParetoFront:
         mixture = [describe_mixture(self.provenance)] if self.mixed else []
         return " ".join([*mixture, *self.candidates.notes]) or None
 
+    @property
+    def probabilities(self) -> dict[int, float] | None:
+        """How probable it is that each member is on the front, by its trial's number.
+
+        The true objectives are drawn from what the trials' intervals tell (see
+        :mod:`green_optuna.doubt`), and the probability is the share of the draws in which the
+        trial is on the front. Always the same for the same trials. None where it cannot be told,
+        since of some trial no error is known: ``front.uncertainty.reason`` says so in a sentence.
+        """
+        known = self.uncertainty.probabilities
+        if known is None:
+            return None
+        return dict(zip(self.numbers, known[list(self.rows)].tolist(), strict=True))
+
     def __len__(self) -> int:
         """How many trials are on the front."""
         return len(self.rows)
 
-    def select(self, rule: Rule | str | None = None) -> Selection:
+    def select(
+        self, rule: Rule | str | None = None, *, min_probability: float | None = None
+    ) -> Selection:
         """Select one trial of the front.
 
         Args:
             rule: A rule, or its name for the rule's defaults. The default is
                 ``Tolerance(0.01)``: the least CO2e within 1 % of the best quality.
+            min_probability: Choose among the members alone that are on the front with at least
+                this probability, above 0 and 1 at most.
 
         Raises:
             EmptyStudyError: There is no completed, feasible trial.
-            NoModelMeetsCapsError: No trial meets the rule's caps.
-            OptionError: The rule is unknown, or wants an objective that the front has not.
+            NoModelMeetsCapsError: No trial meets the rule's caps, or is so probable.
+            OptionError: The rule is unknown, or wants an objective that the front has not; or
+                there is no telling how probable a member is.
         """
         if isinstance(rule, str):
             rule = rule_by_name(rule)
@@ -124,14 +155,37 @@ class ParetoFront:
                 f"The study {self.study_name!r} has no completed trial that meets its "
                 "constraints: there is nothing to select from. Run more trials."
             )
-        losses = self.candidates.losses[list(self.rows)]
-        row = self.rows[chosen_by.choose(losses, self.objectives)]
+        rows = self.rows
+        if min_probability is not None:
+            rows = self.uncertainty.probable(rows, min_probability)
+        losses = self.candidates.losses[list(rows)]
+        row = rows[chosen_by.choose(losses, self.objectives)]
         return Selection(
             trial=self.candidates.trials[row],
             rule=chosen_by,
             objectives=self.candidates.values(row),
             study_name=self.study_name,
+            probability=self.uncertainty.of(row) if min_probability is not None else None,
         )
+
+    def worth_repeating(self, rule: Rule | str | None = None) -> WorthRepeating:
+        """Say which two trials are worth running again, to settle which one a rule chooses.
+
+        The one that it chooses, and the one that it would most often choose instead over the draws
+        of :attr:`probabilities`. Where those cannot be told, the one that it would choose if the
+        first were not there.
+
+        Args:
+            rule: As for :meth:`select`.
+
+        Raises:
+            EmptyStudyError: There is no completed, feasible trial.
+            NoModelMeetsCapsError: No trial meets the rule's caps.
+            OptionError: The rule is unknown, or wants an objective that the front has not.
+        """
+        selection = self.select(rule)
+        row = self.rows[self.numbers.index(selection.number)]
+        return self.uncertainty.worth_repeating(selection.rule, row)
 
     def to_dataframe(self, *, dominated: bool = False, references: bool = False) -> pd.DataFrame:
         """Give one row a trial: its number, objectives, quality, energy and hyperparameters.
@@ -143,7 +197,8 @@ class ParetoFront:
 
         Returns:
             Columns ``trial``, ``step`` and ``checkpoint`` if checkpoints were asked for,
-            ``on_front``, one for each objective, ``quality``,
+            ``on_front``, ``probability`` of being there where it can be told, one for each
+            objective, ``quality``,
             ``energy_kwh``, ``duration_s``, ``basis``, ``host`` if the front is mixed,
             ``inference_kwh``, ``inference_s`` and ``flops`` (all of a sample) and
             ``peak_memory_bytes`` (of a call) where inference was measured, then ``param_...``;
@@ -177,7 +232,15 @@ class ParetoFront:
     def _table(self, *, dominated: bool) -> tuple[list[str], list[dict[str, Any]]]:
         """Give the columns, and one record a trial, which lacks what the trial has not."""
         rows = range(len(self.candidates.trials)) if dominated else self.rows
-        return trial_rows(self.candidates, rows, on_front=set(self.rows), hosts=self.mixed)
+        columns, records = trial_rows(
+            self.candidates, rows, on_front=set(self.rows), hosts=self.mixed
+        )
+        known = self.uncertainty.probabilities
+        if known is not None:
+            columns.insert(columns.index("on_front") + 1, "probability")
+            for record, row in zip(records, rows, strict=True):
+                record["probability"] = float(known[row])
+        return columns, records
 
     def to_dict(self) -> dict[str, Any]:
         """Give the front as plain data, ready for JSON; None where there is no finite number."""
@@ -188,6 +251,7 @@ class ParetoFront:
             **self.candidates.summary(),
             "mixed": self.mixed,
             "note": self.note,
+            "uncertainty": self.uncertainty.reason,
             "ledger": self.ledger.to_dict(),
             "trials": [
                 {name: finite_or_none(record.get(name)) for name in columns} for record in records
@@ -245,6 +309,7 @@ def pareto_front(
     checkpoints: bool = False,
     references: ReferenceTable = (),
     allow_mixed: bool = False,
+    assume_exact: bool = False,
 ) -> ParetoFront:
     """Extract the Pareto front of a study.
 
@@ -264,6 +329,8 @@ def pareto_front(
             a table as :func:`read_references` reads it.
         allow_mixed: Compare trials all the same whose energies come from differing sources, or
             from differing hardware; the front then says so.
+        assume_exact: Take trials of which no error is known as exact, where others have one, to
+            tell how probable each member of the front is.
 
     Raises:
         MixedStudyError: The front would compare energies that were not all measured alike.
@@ -290,6 +357,7 @@ def pareto_front(
             grid=candidates.grid,
             repriced=grid is not None,
         ),
+        assume_exact=assume_exact,
     )
     if front.mixed and not allow_mixed:
         raise MixedStudyError(

@@ -94,6 +94,45 @@ def mean_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) ->
     return Interval(mean=mean, low=mean - half, high=mean + half, confidence=confidence, n=n)
 
 
+def standard_error(interval: Interval) -> float | None:
+    """Give the standard error of the mean that an interval tells; None where it tells of none.
+
+    It undoes what made Student's interval of it: half the width over the quantile t with n - 1
+    degrees of freedom. Ends that do not lie evenly about the mean count as if they did. An interval
+    of one value has no degree of freedom, and tells nothing.
+    """
+    if interval.n < 2:
+        return None
+    half = (interval.high - interval.low) / 2
+    return half / student_t(interval.n - 1, interval.confidence)
+
+
+def join_intervals(intervals: Sequence[Interval]) -> Interval:
+    """Give the interval of the mean of several samples taken as one, from the interval of each.
+
+    The samples' means and standard deviations, which the intervals tell, have all that the joint
+    sample's have in them.
+
+    Args:
+        intervals: Of one sample each, at least one; an interval of one value has no spread.
+
+    Returns:
+        Student's interval, of the first one's confidence.
+    """
+    total = sum(one.n for one in intervals)
+    mean = math.fsum(one.n * one.mean for one in intervals) / total
+    squares = math.fsum(
+        one.n * (one.n - 1) * (standard_error(one) or 0.0) ** 2 + one.n * (one.mean - mean) ** 2
+        for one in intervals
+    )
+    confidence = intervals[0].confidence
+    half = 0.0
+    if total > 1:
+        error = math.sqrt(squares / (total - 1) / total)
+        half = student_t(total - 1, confidence) * error
+    return Interval(mean=mean, low=mean - half, high=mean + half, confidence=confidence, n=total)
+
+
 def check_confidence(confidence: object) -> None:
     """Hold that a confidence is one.
 

@@ -35,12 +35,15 @@ class Selection:
         rule: The rule that selected it.
         objectives: Its objective values by name, in the study's units.
         study_name: The study it belongs to.
+        probability: How probable it is that the trial is on the front, where it was selected with
+            ``min_probability=``.
     """
 
     trial: FrozenTrial
     rule: Rule
     objectives: Mapping[str, float]
     study_name: str
+    probability: float | None = None
 
     @property
     def number(self) -> int:
@@ -141,6 +144,8 @@ class Selection:
             plain["inference"] = inference.to_dict()
         if self.repriced_for is not None:
             plain["repriced_for"] = self.repriced_for.to_dict()
+        if self.probability is not None:
+            plain["probability"] = self.probability
         return {name: finite_or_none(value) for name, value in plain.items()}
 
     def __str__(self) -> str:

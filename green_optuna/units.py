@@ -137,6 +137,7 @@ def _clock(s: float) -> str:
 _QUANTITIES: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "quality_loss": ("1 - quality", "{:.4g}".format),
     "quality": ("quality", "{:.4g}".format),
+    "probability": ("on the front", "{:.0%}".format),
     "co2e_kg": ("CO2e (kg)", format_co2e),
     "n_params": ("parameters", format_count),
     "energy_kwh": ("energy (kWh)", format_energy),
