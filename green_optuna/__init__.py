@@ -71,6 +71,7 @@ from green_optuna.pruning import (
 from green_optuna.quality import QualityBounds
 from green_optuna.record import Report, TrialRecord
 from green_optuna.references import PlacedReference, ReferencePoint, read_references
+from green_optuna.repeating import repeat_trials
 from green_optuna.rules import BestQuality, Knee, MinCO2e, Rule, Tolerance
 from green_optuna.runs import RunRecord
 from green_optuna.scores import (
@@ -195,6 +196,7 @@ __all__ = [
     "peak_memory_bytes",
     "read_references",
     "relative_score",
+    "repeat_trials",
     "resend",
     "trial_points",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from green_optuna.checkpoints import (
 )
 from green_optuna.errors import OptionError, StudyError
 from green_optuna.ledger import End, Entry, Ledger
+from green_optuna.pooling import pool_repeats
 from green_optuna.record import KILLED_ATTRIBUTE, NOT_STARTED, forecast_from_dict
 from green_optuna.repricing import Repricing, cannot_be_repriced, grids_of, reprice_trial
 from green_optuna.terms import ATTRIBUTE, StudyTerms, check_directions
@@ -87,6 +88,8 @@ class Candidates:
         repricing: That CO2e is that of another grid; None where it is as the trials keep it.
         left_out: How many checkpoints are no candidates, by why; None unless checkpoints were
             asked for. Those that are stand among the trials, before the trial as it ended.
+        repeats: The completed trials that repeat others, by the number of the trial that each is
+            pooled into: that one stands among ``trials`` with the runs of all, and they do not.
     """
 
     study_name: str
@@ -96,8 +99,14 @@ class Candidates:
     losses: npt.NDArray[np.float64]
     feasible: npt.NDArray[np.bool_]
     ledger: Ledger
+    repeats: Mapping[int, tuple[FrozenTrial, ...]] = field(default_factory=dict)
     repricing: Repricing | None = None
     left_out: Mapping[str, int] | None = None
+
+    @property
+    def measured(self) -> tuple[FrozenTrial, ...]:
+        """All completed trials, those that repeat others too."""
+        return (*self.trials, *(one for group in self.repeats.values() for one in group))
 
     @property
     def study_key(self) -> str | None:
@@ -249,7 +258,8 @@ def read_candidates(study: optuna.Study, *, checkpoints: bool = False) -> Candid
         )
     check_directions(study, objectives)
     all_trials = study.get_trials(deepcopy=False)
-    trials = tuple(trial for trial in all_trials if trial.state == TrialState.COMPLETE)
+    completed = tuple(trial for trial in all_trials if trial.state == TrialState.COMPLETE)
+    trials, repeats = pool_repeats(completed, objectives)
     entries = (
         entry_of(trial, attributes.get(f"{KILLED_ATTRIBUTE}{trial.number}")) for trial in all_trials
     )
@@ -263,6 +273,7 @@ def read_candidates(study: optuna.Study, *, checkpoints: bool = False) -> Candid
         losses=losses.reshape(len(trials), len(objectives)),
         feasible=np.array(feasible, dtype=np.bool_),
         ledger=Ledger.of((one for one in entries if one), terms.grid if terms else None),
+        repeats=repeats,
     )
     return _with_checkpoints(candidates, all_trials) if checkpoints else candidates
 

@@ -332,6 +332,9 @@ def pareto_front(
         assume_exact: Take trials of which no error is known as exact, where others have one, to
             tell how probable each member of the front is.
 
+    A trial that others repeat (``green-optuna repeat``) has the runs of all, and these are no
+    candidates of their own; ``study.best_trials`` sees each as it is.
+
     Raises:
         MixedStudyError: The front would compare energies that were not all measured alike.
         StudyError: The study does not say what its objectives are, or maximises one; or what it
@@ -347,7 +350,7 @@ def pareto_front(
     front = ParetoFront(
         candidates=candidates,
         rows=tuple(rows.tolist()),
-        provenance=provenance_of(candidates.trials),
+        provenance=provenance_of(candidates.measured),
         references=place(
             read_references(references),
             candidates.objectives,

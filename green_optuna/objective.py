@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 import optuna
 
-from green_optuna.budget import Budget
+from green_optuna.budget import Budget, StopWhenFlat
 from green_optuna.carbon import Grid, stated_grid
 from green_optuna.deadline import shielded
 from green_optuna.energy import Meter, MeterOptions
@@ -20,6 +20,7 @@ from green_optuna.locks import ProcessLock
 from green_optuna.options import ObjectiveOptions, checked_budgets, checked_pruners
 from green_optuna.outcome import make_outcome, read_result
 from green_optuna.pickling import reduce_to_name_or_value
+from green_optuna.pooling import repeated_number
 from green_optuna.pruning import Pruner
 from green_optuna.quality import QualityBounds
 from green_optuna.session import Session
@@ -110,7 +111,11 @@ class GreenObjective:
     ) -> tuple[float, ...]:
         options, session = self.options, self._session(trial)
         run = TrialRun(session, trial, options, read=self._read)
-        with within_budgets(options.budgets, session, trial, lambda: run.used_kwh):
+        budgets = options.budgets
+        if repeated_number(trial) is not None:
+            # A repeat makes the front surer, and not larger.
+            budgets = tuple(one for one in budgets if not isinstance(one, StopWhenFlat))
+        with within_budgets(budgets, session, trial, lambda: run.used_kwh):
             return self._run(run, measured)
 
     def _run(self, run: TrialRun, measured: Callable[[GreenTrial], object]) -> tuple[float, ...]:
@@ -245,8 +250,9 @@ def green_objective(
         repeats: How often the function runs in each trial, with the same parameters; the
             objectives are then the means over the runs, with their intervals. The runs differ
             by nothing but the function's own randomness: with one fixed seed they are the same
-            run again. ``trial.run`` says which run it is, from 0, to seed with. All runs'
-            energy is counted; only the first one's reports do, and only it is pruned.
+            run again. ``trial.run`` says which run it is, from 0, to seed with; in a trial that
+            repeats another one, it goes on from that one's. All runs' energy is counted;
+            only the first one's reports do, and only it is pruned.
         timeout_s: How long a trial may take, all its runs together, in s; None or infinity for
             as long as it takes. When it is over, :class:`TrialTimeoutError` is raised in the
             function, and again each second until it ends; what waits in C (a subprocess, a GPU)

@@ -41,6 +41,9 @@ INFERENCE = "inference"
 NOT_STARTED = "not_started"
 # And under this one, what a trial that was pruned would have cost.
 FORECAST = "forecast"
+REPEAT_OF = "green_optuna.repeat_of"
+"""The attribute of a trial that says which one it repeats, by its number."""
+
 KILLED_ATTRIBUTE = "green_optuna.killed."
 """With a trial's number behind it, the attribute of a study that keeps what a killed trial cost
 where the trial itself takes no attribute any more: Optuna's heartbeat had ended it."""

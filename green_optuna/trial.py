@@ -42,12 +42,13 @@ class GreenTrial(optuna.Trial):
         should_stop: Tells from the reports whether to stop it; None where nothing does.
         on_watch: Is told of the model that the trial is told of, and of its reports; None for
             nobody.
+        first_run: The number of the function's first run in it; above 0 where it repeats a trial.
     """
 
     # Attributes of its own live in slots, so that the shared __dict__ holds Optuna's alone.
     __slots__ = (
-        *("_bounds", "_on_watch", "_plain", "_reports", "_run", "_should_stop", "_spent"),
-        *("_spent_by_now", "_stored_at_s", "_view", "_watched"),
+        *("_bounds", "_first_run", "_on_watch", "_plain", "_reports", "_run", "_should_stop"),
+        *("_spent", "_spent_by_now", "_stored_at_s", "_view", "_watched"),
     )
 
     def __init__(
@@ -59,6 +60,7 @@ class GreenTrial(optuna.Trial):
         spent_by_now: Callable[[], tuple[float, float]] | None = None,
         should_stop: Callable[[Sequence[Report]], bool] | None = None,
         on_watch: Callable[[object, Sequence[Report]], None] | None = None,
+        first_run: int = 0,
     ) -> None:
         # Trial.__init__ would run the sampler a second time.
         self.__dict__ = trial.__dict__
@@ -73,11 +75,21 @@ class GreenTrial(optuna.Trial):
         self._stored_at_s = time.monotonic()
         self._watched: object = None
         self._run = 0
+        self._first_run = first_run
 
     @property
     def run(self) -> int:
-        """Which run of the function this is, from 0: below ``repeats``; a number to seed with."""
-        return self._run
+        """Which run of the function this is, from 0: a number to seed with.
+
+        It is below ``repeats``, but in a repeat of a trial: there the numbers go on from those of
+        the trial's runs and of its earlier repeats, so that no run is the same again.
+        """
+        return self._first_run + self._run
+
+    @property
+    def is_first_run(self) -> bool:
+        """Whether this is the first run of the function in this trial."""
+        return self._run == 0
 
     def begin_run(self, run: int) -> None:
         """Begin a run of the function: a model of the run before is let go."""

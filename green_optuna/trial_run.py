@@ -14,6 +14,7 @@ import optuna
 
 from green_optuna.errors import MeterError
 from green_optuna.outcome import count_if_model, model_of
+from green_optuna.pooling import first_run, repeated_number
 from green_optuna.record import REPORTS_ATTRIBUTE, TrialRecord, in_one_line
 from green_optuna.repeats import Repeats
 from green_optuna.terms import ATTRIBUTE, VERSION
@@ -66,7 +67,9 @@ class TrialRun:
         self._count = functools.partial(count_if_model, n_params=options.n_params)
         if isinstance(options.n_params, int):
             self._progress.n_params = options.n_params
-        if options.pruners:
+        is_repeat = repeated_number(trial) is not None
+        # Were a repeat stopped where it goes badly, the mean would be of those that went well.
+        if options.pruners and not is_repeat:
             self._pruning = TrialPruning(
                 options.pruners,
                 session,
@@ -82,6 +85,7 @@ class TrialRun:
             spent_by_now=functools.partial(self._spent, at_once=True),
             should_stop=None if self._pruning is None else self._pruning.should_stop,
             on_watch=None if self._pruning is None else self._pruning.watch,
+            first_run=first_run(trial, options.repeats) if is_repeat else 0,
         )
         self._forecast = TrialForecast(
             session, trial.study, progress=self._progress, repeats=options.repeats
@@ -317,7 +321,7 @@ class TrialRun:
 
     def _forecast_from(self, measurement: Measurement | None) -> Forecast | None:
         """Forecast what the trial will cost, or would have; in the first run of its function."""
-        if measurement is None or self.trial.run > 0:
+        if measurement is None or not self.trial.is_first_run:
             return None
         return self._forecast.make(self.trial.reports, measurement)
 

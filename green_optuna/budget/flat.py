@@ -37,7 +37,7 @@ class StopWhenFlat(Budget):
     zero and the reference. Costs count on their own, linear scale, and units cancel out. What the
     last ``window`` trials to end added to it, over the CO2e that they and the pauses between them
     cost in kg, is compared with ``min_gain_per_kg``. Trials count in the order of their ends,
-    however they ended; those over a cap are on no front.
+    however they ended; those over a cap are on no front, and repeats of a trial are left out.
 
     Nothing is said before ``window`` trials have completed, and ``window`` more have ended. The
     same trials lead to the same answer in every worker. It is assumed that a search that found
@@ -88,7 +88,11 @@ class StopWhenFlat(Budget):
 
     def why_stop(self, spending: Spending) -> str | None:
         """Say how little the front has grown for what it cost."""
-        ended = [trial for trial in spending.trials if math.isfinite(trial.ended_at)]
+        ended = [
+            trial
+            for trial in spending.trials
+            if math.isfinite(trial.ended_at) and not trial.is_repeat
+        ]
         before, latest = ended[: -self.window], ended[-self.window :]
         first = _losses(before)[: self.window]
         if len(first) < self.window:

@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 from green_optuna.candidates import entry_of
 from green_optuna.ledger import Ledger
 from green_optuna.locks import ProcessLock
+from green_optuna.pooling import repeated_number
 from green_optuna.record import KILLED_ATTRIBUTE
 
 if TYPE_CHECKING:
@@ -35,11 +36,13 @@ class EndedTrial:
         ended_at: When it ended, in s since the epoch by the clock of its host; infinity while
             Optuna takes it for running.
         losses: Its objectives, where it completed and meets its constraints.
+        is_repeat: Whether it repeats another trial, and is no part of the search.
     """
 
     entry: Entry
     ended_at: float
     losses: tuple[float, ...] | None
+    is_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,5 +187,8 @@ def _ended(trial: FrozenTrial, entry: Entry | None) -> EndedTrial | None:
         losses = tuple(float(value) for value in trial.values)
     at = trial.datetime_complete
     return EndedTrial(
-        entry=entry, ended_at=math.inf if at is None else at.timestamp(), losses=losses
+        entry=entry,
+        ended_at=math.inf if at is None else at.timestamp(),
+        losses=losses,
+        is_repeat=repeated_number(trial) is not None,
     )

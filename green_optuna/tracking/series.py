@@ -214,7 +214,7 @@ def study_points(front: ParetoFront, *, at_s: float) -> list[Point]:
         "study/co2e_kg": candidates.spent_co2e_kg,
     }
     values |= {f"ledger/{row.account}_kwh": row.energy_kwh for row in front.ledger.rows}
-    step = max((trial.number for trial in candidates.trials), default=0)
+    step = max((trial.number for trial in candidates.measured), default=0)
     return [Point(key, value, _ms(at_s), step) for key, value in values.items()]
 
 
