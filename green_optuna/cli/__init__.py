@@ -18,6 +18,7 @@ import typer
 from green_optuna.cli import fronts, tools
 from green_optuna.cli.options import (
     AllowMixedOption,
+    AssumeExactOption,
     CheckpointsOption,
     FormatOption,
     StorageOption,
@@ -145,7 +146,16 @@ def select(
         ),
     ] = None,
     checkpoints: CheckpointsOption = False,
+    min_probability: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="Select among the trials alone that are on the front with at least this "
+            "probability, as far as repeats tell.",
+        ),
+    ] = None,
     allow_mixed: AllowMixedOption = False,
+    assume_exact: AssumeExactOption = False,
     output: FormatOption = Format.table,
 ) -> None:
     """Select one model of a study's Pareto front."""
@@ -164,7 +174,14 @@ def select(
     with rule_options(flag):
         made = config.make(spell=flag)
         show_selection(
-            study, storage, made, checkpoints=checkpoints, allow_mixed=allow_mixed, output=output
+            study,
+            storage,
+            made,
+            checkpoints=checkpoints,
+            min_probability=min_probability,
+            allow_mixed=allow_mixed,
+            assume_exact=assume_exact,
+            output=output,
         )
 
 
@@ -181,6 +198,7 @@ app.command(
     "estimated, where no fault is shown), 2 wrong usage.",
 )(tools.doctor)
 app.command()(tools.sync)
+app.command()(tools.repeat)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

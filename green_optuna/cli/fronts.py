@@ -10,6 +10,7 @@ import typer
 
 from green_optuna.cli.options import (
     AllowMixedOption,
+    AssumeExactOption,
     CheckpointsOption,
     FormatOption,
     StorageOption,
@@ -68,6 +69,7 @@ def front(
         float | None, typer.Option(help="--grid: the rule's cap on the number of parameters.")
     ] = None,
     allow_mixed: AllowMixedOption = False,
+    assume_exact: AssumeExactOption = False,
     output: FormatOption = Format.table,
 ) -> None:
     """Show the Pareto front of a study, or what other grids change of the choice from it."""
@@ -114,5 +116,6 @@ def front(
         dominated=dominated,
         checkpoints=checkpoints,
         allow_mixed=allow_mixed,
+        assume_exact=assume_exact,
         output=output,
     )

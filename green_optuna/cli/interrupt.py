@@ -20,6 +20,7 @@ from green_optuna import objective
 from green_optuna.cli import render
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType, TracebackType
 
 RETRY_S = 0.01
@@ -128,6 +129,20 @@ class Interrupt:
             # A reference to the user's frame would keep alive what it holds.
             del frame
             time.sleep(RETRY_S)
+
+
+def ended_by_interrupt(step: Callable[[], None]) -> bool:
+    """Take a step in which an objective runs; tell whether Ctrl-C ended it."""
+    try:
+        step()
+    except KeyboardInterrupt:
+        return True
+    except UnboundLocalError as error:
+        # What Optuna makes of a second Ctrl-C that comes while it writes how a trial ended.
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        return True
+    return False
 
 
 def _send(thread: int) -> None:

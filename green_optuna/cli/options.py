@@ -29,6 +29,14 @@ AllowMixedOption = Annotated[
         "--allow-mixed", help="Compare trials all the same that were not all measured alike."
     ),
 ]
+AssumeExactOption = Annotated[
+    bool,
+    typer.Option(
+        "--assume-exact",
+        help="Take trials of which no error is known as exact, where others have one, to tell how "
+        "probable each member of the front is.",
+    ),
+]
 CountryOption = Annotated[
     str | None,
     typer.Option(

@@ -22,7 +22,7 @@ from green_optuna.units import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import optuna
     import pandas as pd
@@ -55,7 +55,7 @@ def front_table(front: ParetoFront, *, dominated: bool = False) -> Table:
     table = Table(
         title=f"Pareto front of {front.study_name!r}: {len(front)} of {candidates}",
         title_justify="left",
-        caption=front.note,
+        caption=_caption(front),
         caption_justify="left",
     )
     columns = _shown_columns(frame, front.objectives)
@@ -142,6 +142,9 @@ def selection_table(selection: Selection) -> Table:
     if selection.checkpoint is not None:
         table.add_row("checkpoint", selection.checkpoint)
     table.add_row("rule", selection.rule.describe())
+    if selection.probability is not None:
+        shown = show_quantity("probability", selection.probability)
+        table.add_row(quantity_heading("probability"), shown)
     if selection.quality is not None:
         table.add_row("quality", show_quantity("quality", selection.quality))
     for name, value in selection.objectives.items():
@@ -151,12 +154,8 @@ def selection_table(selection: Selection) -> Table:
     if selection.measurement is not None and "energy_kwh" not in selection.objectives:
         energy = show_quantity("energy_kwh", selection.measurement.energy_per_run_kwh)
         table.add_row("energy", f"{energy} ({selection.measurement.basis})")
-    inference = selection.inference
-    if inference is not None:
-        for name, value in inference.values.items():
-            if name not in selection.objectives:
-                table.add_row(quantity_heading(name), show_quantity(name, value))
-        table.add_row("inference", inference.called)
+    for name, shown in _inference_rows(selection):
+        table.add_row(name, shown)
     for name, value in selection.params.items():
         table.add_row(name, _short(value))
     for tracker, run_id in selection.run_ids.items():
@@ -164,19 +163,30 @@ def selection_table(selection: Selection) -> Table:
     return table
 
 
+def _inference_rows(selection: Selection) -> Iterator[tuple[str, str]]:
+    """Give names and values of what the inference of the selected model costs."""
+    inference = selection.inference
+    if inference is None:
+        return
+    for name, value in inference.values.items():
+        if name not in selection.objectives:
+            yield quantity_heading(name), show_quantity(name, value)
+    yield "inference", inference.called
+
+
 def front_text(front: ParetoFront, output: Format, *, dominated: bool) -> str:
     """Write a front as JSON or CSV, in the units of the data."""
     if output is Format.csv:
         return str(front.to_dataframe(dominated=dominated, references=True).to_csv(index=False))
     frame = front.to_dataframe(dominated=dominated)
-    return _json(front.to_dict() | {"trials": _records(frame)})
+    return json_text(front.to_dict() | {"trials": _records(frame)})
 
 
 def selection_text(selection: Selection, output: Format) -> str:
     """Write a selection as JSON, or as CSV of one row, in the units of the data."""
     plain = selection.to_dict()
     if output is Format.json:
-        return _json(plain)
+        return json_text(plain)
     row: dict[str, Any] = {}
     for name, value in plain.items():
         if name == "params":
@@ -232,7 +242,15 @@ def _shown_columns(frame: pd.DataFrame, objectives: Sequence[str]) -> list[str]:
     kept = frame["quality"].notna().any()
     shown = [name for name in objectives if not (kept and name == "quality_loss")]
     measured = [name for name in ("energy_kwh",) if name not in shown]
-    return [*(["quality"] if kept else []), *shown, *measured]
+    known = ["probability"] if "probability" in frame else []
+    return [*(["quality"] if kept else []), *shown, *measured, *known]
+
+
+def _caption(front: ParetoFront) -> str | None:
+    """Say below a front what to know of it; most studies have no errors, which is not said."""
+    partly = front.uncertainty.partly_known
+    said = [front.note, front.uncertainty.reason if partly else None]
+    return "\n".join(filter(None, said)) or None
 
 
 def _about(one: PlacedReference) -> str:
@@ -271,5 +289,6 @@ def _short(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _json(plain: Mapping[str, Any]) -> str:
+def json_text(plain: Mapping[str, Any]) -> str:
+    """Write plain data as JSON, with null for what is no finite number."""
     return json.dumps(finite_or_none(plain), indent=2, default=str) + "\n"

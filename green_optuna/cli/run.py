@@ -14,7 +14,7 @@ from green_optuna.budget.carbon import show
 from green_optuna.carbon import Grid
 from green_optuna.cli import render
 from green_optuna.cli.expect import first_trials, show_estimate
-from green_optuna.cli.interrupt import Interrupt
+from green_optuna.cli.interrupt import Interrupt, ended_by_interrupt
 from green_optuna.cli.spelling import grid_keys, rule_options
 from green_optuna.cli.storage import DEFAULT_STORAGE, open_storage
 from green_optuna.config import make_objective
@@ -60,18 +60,18 @@ def run_study(config: RunConfig, *, estimate: int | None = None) -> int:
         rule = config.rule.make()
     with grid_keys():
         objective = make_objective(config)
-    _check_rule(rule, objective.options.objectives)
+    check_rule(rule, objective.options.objectives)
     settings = config.study if estimate is None else first_trials(config.study, estimate)
     url = config.study.storage or os.environ.get("GREEN_OPTUNA_STORAGE") or DEFAULT_STORAGE
     storage = open_storage(url)
-    with _quiet_optuna():
+    with quiet_optuna():
         study = create_study(
             config.study_name,
             storage=storage,
             sampler=config.study.make_sampler(),
             objectives=objective.options.objectives,
         )
-        _check_terms(study, objective.options)
+        check_terms(study, objective.options)
         ended: list[FrozenTrial] = []
         interrupted = _optimise(study, objective, settings, lambda _, trial: ended.append(trial))
     reason = next(filter(None, map(why_not_started, ended)), None)
@@ -89,7 +89,7 @@ def run_study(config: RunConfig, *, estimate: int | None = None) -> int:
     return INTERRUPTED if interrupted else 0
 
 
-def _check_rule(rule: Rule | None, objectives: Sequence[str]) -> None:
+def check_rule(rule: Rule | None, objectives: Sequence[str]) -> None:
     """Refuse before the search what would be refused after it.
 
     Raises:
@@ -103,7 +103,7 @@ def _check_rule(rule: Rule | None, objectives: Sequence[str]) -> None:
         )
 
 
-def _check_terms(study: optuna.Study, options: ObjectiveOptions) -> None:
+def check_terms(study: optuna.Study, options: ObjectiveOptions) -> None:
     """Refuse before a trial what would fail one.
 
     Raises:
@@ -134,22 +134,16 @@ def _optimise(
     interrupt = Interrupt(in_threads=config.n_jobs != 1)
     with interrupt, _progress() as progress:
         tally = _Tally(study, objective.options, progress, config.n_trials, interrupt)
-        try:
-            study.optimize(
+        ended = ended_by_interrupt(
+            lambda: study.optimize(
                 objective,
                 n_trials=config.n_trials,
                 timeout=config.timeout_s,
                 n_jobs=config.n_jobs,
                 callbacks=[tally, *callbacks],
             )
-        except KeyboardInterrupt:
-            return True
-        except UnboundLocalError as error:
-            # What Optuna makes of a second Ctrl-C that comes while it writes how a trial ended.
-            if not isinstance(error.__context__, KeyboardInterrupt):
-                raise
-            return True
-    return interrupt.asked
+        )
+    return ended or interrupt.asked
 
 
 class _Tally:
@@ -203,7 +197,7 @@ def _progress() -> Progress:
 
 
 @contextlib.contextmanager
-def _quiet_optuna() -> Iterator[None]:
+def quiet_optuna() -> Iterator[None]:
     """Silence Optuna's log: the bar tells the progress, and a failure ends the run."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)

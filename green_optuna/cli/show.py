@@ -27,6 +27,7 @@ def show_front(
     dominated: bool,
     checkpoints: bool,
     allow_mixed: bool,
+    assume_exact: bool,
     output: Format,
 ) -> None:
     """Show the front of a study.
@@ -39,6 +40,7 @@ def show_front(
         dominated: Whether to show the trials that are not on the front, too.
         checkpoints: Whether to compare reported steps whose model was saved, too.
         allow_mixed: Whether to compare trials that were not all measured alike.
+        assume_exact: Whether to take trials of which no error is known as exact.
         output: How to write it.
 
     Raises:
@@ -53,6 +55,7 @@ def show_front(
         checkpoints=checkpoints,
         references=references or (),
         allow_mixed=allow_mixed,
+        assume_exact=assume_exact,
     )
     if output is Format.table:
         render.show(render.front_table(front, dominated=dominated))
@@ -70,7 +73,9 @@ def show_selection(
     rule: Rule | None,
     *,
     checkpoints: bool,
+    min_probability: float | None,
     allow_mixed: bool,
+    assume_exact: bool,
     output: Format,
 ) -> None:
     """Show the trial that a rule selects from the front of a study.
@@ -80,18 +85,22 @@ def show_selection(
         storage: The URL of its storage.
         rule: The rule; None for the default.
         checkpoints: Whether to choose among reported steps whose model was saved, too.
+        min_probability: Choose among the members alone that are so probable; None among all.
         allow_mixed: Whether to choose among trials that were not all measured alike. That they
             are is then said on standard error.
+        assume_exact: Whether to take trials of which no error is known as exact.
         output: How to write it.
 
     Raises:
         OptionError: There is no such study or storage, or it lacks an objective of the rule.
-        NoModelMeetsCapsError: No trial meets the rule's caps.
+        NoModelMeetsCapsError: No trial meets the rule's caps, or is so probable.
         StudyError: The study cannot be used.
     """
     found = find_study(study_name, storage)
-    front = pareto_front(found, checkpoints=checkpoints, allow_mixed=allow_mixed)
-    selection = front.select(rule)
+    front = pareto_front(
+        found, checkpoints=checkpoints, allow_mixed=allow_mixed, assume_exact=assume_exact
+    )
+    selection = front.select(rule, min_probability=min_probability)
     if front.note is not None:
         render.say(f"warning: {front.note}")
     if output is Format.table:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _RULE_OPTION = re.compile(
-    r"(?<![\w.\-])(?:relative|absolute|max_co2e_kg|max_quality_loss|max_n_params|objectives)"
+    r"(?<![\w.\-])(?:relative|absolute|max_co2e_kg|max_quality_loss|max_n_params|objectives"
+    r"|min_probability)"
     r"(?= is |=)"
 )
 _GRID_OPTION = re.compile(

@@ -1,4 +1,4 @@
-"""The commands beside studies: ``measure``, ``estimate``, ``paper``, ``doctor`` and ``sync``."""
+"""More commands: ``repeat``, ``measure``, ``estimate``, ``paper``, ``doctor`` and ``sync``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from green_optuna.cli.options import (
+    AllowMixedOption,
+    AssumeExactOption,
     CarbonIntensityOption,
     CountryOption,
     FormatOption,
@@ -17,6 +19,69 @@ from green_optuna.cli.options import (
 )
 from green_optuna.cli.render import Format
 from green_optuna.errors import OptionError
+
+
+def repeat(
+    *,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[STUDY] KEY=VALUE...",
+            help="The study, which may be left out where there is only one; then what run was "
+            "given, such as objective=train.py:objective grid.country=FRA.",
+        ),
+    ] = None,
+    trial: Annotated[
+        list[int] | None,
+        typer.Option(metavar="N", help="A trial to run again, by its number; may be repeated."),
+    ] = None,
+    auto: Annotated[
+        bool,
+        typer.Option(
+            "--auto",
+            help="Run again the trial that the rule (rule.name=...) selects, and the one that it "
+            "would most likely select instead.",
+        ),
+    ] = False,
+    times: Annotated[
+        int, typer.Option(metavar="K", min=1, help="How often to run each again.")
+    ] = 1,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="The study's storage; study.storage=URL, as for run, unless given."
+        ),
+    ] = None,
+    config_name: Annotated[
+        str, typer.Option(help="A file of the configuration folder, without .yaml.")
+    ] = "config",
+    config_dir: Annotated[
+        Path | None, typer.Option(help="A configuration folder of your own.")
+    ] = None,
+    allow_mixed: AllowMixedOption = False,
+    assume_exact: AssumeExactOption = False,
+    output: FormatOption = Format.table,
+) -> None:
+    """Run trials again, measured and with the same hyperparameters, to be surer of a choice."""
+    from green_optuna.cli.repeat import find_and_repeat
+    from green_optuna.config import load_config
+
+    if bool(trial) == auto:
+        raise OptionError("Give either --trial N, once or several times, or --auto.")
+    given = arguments or []
+    named = bool(given) and "=" not in given[0]
+    config = load_config(given[named:], config_name=config_name, config_dir=config_dir)
+    code = find_and_repeat(
+        config,
+        given[0] if named else None,
+        storage,
+        trial or None,
+        times=times,
+        allow_mixed=allow_mixed,
+        assume_exact=assume_exact,
+        output=output,
+    )
+    raise typer.Exit(code)
 
 
 def measure(
