@@ -13,6 +13,7 @@ from green_optuna.budget import (
     StopWhenFlat,
 )
 from green_optuna.carbon import Grid
+from green_optuna.cards import ModelCard
 from green_optuna.devices import Device
 from green_optuna.doctor import ComponentDiagnosis, Diagnosis, diagnose
 from green_optuna.energy import (
@@ -37,6 +38,7 @@ from green_optuna.errors import (
     ObjectiveError,
     OptionError,
     QualityError,
+    RegistryError,
     StudyError,
     TermsError,
     TrackerError,
@@ -71,9 +73,11 @@ from green_optuna.pruning import (
 from green_optuna.quality import QualityBounds
 from green_optuna.record import Report, TrialRecord
 from green_optuna.references import PlacedReference, ReferencePoint, read_references
+from green_optuna.registry import RegisteredModel, register
 from green_optuna.repeating import repeat_trials
 from green_optuna.rules import BestQuality, Knee, MinCO2e, Rule, Tolerance
 from green_optuna.runs import RunRecord
+from green_optuna.saving import SavedModel
 from green_optuna.scores import (
     RelativeScore,
     energy_weighted_score,
@@ -140,6 +144,7 @@ __all__ = [
     "MinCO2e",
     "MissingPackageError",
     "MixedStudyError",
+    "ModelCard",
     "ModelError",
     "NoModelMeetsCapsError",
     "ObjectiveError",
@@ -156,12 +161,15 @@ __all__ = [
     "QualityBounds",
     "QualityError",
     "ReferencePoint",
+    "RegisteredModel",
+    "RegistryError",
     "RelativeScore",
     "ReplayMeter",
     "Report",
     "Rule",
     "RunRecord",
     "Saved",
+    "SavedModel",
     "Selection",
     "Source",
     "Spending",
@@ -195,6 +203,7 @@ __all__ = [
     "pareto_front",
     "peak_memory_bytes",
     "read_references",
+    "register",
     "relative_score",
     "repeat_trials",
     "resend",

@@ -17,6 +17,7 @@
     ├── NoModelMeetsCapsError (ValueError)   a selection rule whose caps no trial meets
     ├── MeterError (RuntimeError)            a meter that delivered no reading
     └── TrackerError (RuntimeError)          a tracker that could not be used at all
+        └── RegistryError                    a chosen model that cannot be registered
 
     optuna.TrialPruned
     └── budget.BudgetReached                 a trial not started, since a budget is reached
@@ -84,6 +85,10 @@ class MeterError(GreenOptunaError, RuntimeError):
 
 class TrackerError(GreenOptunaError, RuntimeError):
     """A tracker cannot be used at all, for a reason that only the user can mend."""
+
+
+class RegistryError(TrackerError):
+    """A chosen model cannot be registered; the message says what to do."""
 
 
 class TrialTimeoutError(BaseException):

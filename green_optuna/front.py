@@ -166,6 +166,8 @@ class ParetoFront:
             objectives=self.candidates.values(row),
             study_name=self.study_name,
             probability=self.uncertainty.of(row) if min_probability is not None else None,
+            ledger=self.ledger,
+            study_key=self.candidates.study_key,
         )
 
     def worth_repeating(self, rule: Rule | str | None = None) -> WorthRepeating:

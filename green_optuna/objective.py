@@ -204,6 +204,7 @@ def green_objective(
     pruner: Pruner | Sequence[Pruner] | None = None,
     budget: Budget | Sequence[Budget] | None = None,
     total_steps: int | str | None = None,
+    save_model: bool = False,
 ) -> Callable[[Callable[..., object]], GreenObjective]: ...
 def green_objective(
     function: Callable[..., object] | None = None,
@@ -222,6 +223,7 @@ def green_objective(
     pruner: Pruner | Sequence[Pruner] | None = None,
     budget: Budget | Sequence[Budget] | None = None,
     total_steps: int | str | None = None,
+    save_model: bool = False,
 ) -> GreenObjective | Callable[[Callable[..., object]], GreenObjective]:
     """Decorate an Optuna objective: it returns ``(1 - quality, CO2e in kg, parameters)``.
 
@@ -279,6 +281,10 @@ def green_objective(
         total_steps: How many steps a trial makes, or the name of the hyperparameter that says
             so, such as "epochs". With it, or else by the last steps of finished trials, what a
             trial will cost is forecast while it runs, and what pruning saved when it is pruned.
+        save_model: Whether to save each completed trial's model, the one returned or watched, with
+            its MLflow run: a torch module, or an estimator of scikit-learn or LightGBM. It is
+            written after the trial's window, counts as overhead, and where it fails it costs no
+            trial. ``trial.save_model`` in the function saves another model, or an earlier state.
 
     Returns:
         The decorated objective, for ``study.optimize`` or for calls of your own.
@@ -308,6 +314,7 @@ def green_objective(
         pruners=checked_pruners(pruner),
         budgets=checked_budgets(budget),
         total_steps=total_steps,
+        save_model=save_model,
     )
     if function is None:
         return lambda decorated: _decorate(decorated, options)

@@ -42,6 +42,7 @@ class ObjectiveOptions:
         budgets: What says when to start no further trial.
         total_steps: How many steps a trial makes, or the name of the hyperparameter that says
             so; None where it is not known.
+        save_model: Whether each completed trial's model is saved with it.
     """
 
     grid: Grid | None = None
@@ -56,20 +57,27 @@ class ObjectiveOptions:
     pruners: tuple[Pruner, ...] = ()
     budgets: tuple[Budget, ...] = ()
     total_steps: int | str | None = None
+    save_model: bool = False
 
     def __post_init__(self) -> None:
         """Check what no other object checks.
 
         Raises:
-            OptionError: ``n_params``, ``repeats``, ``timeout_s``, ``total_steps`` or ``inference``
-                is none of what it can be, or an objective is made of inference that is not
-                measured.
+            OptionError: ``n_params``, ``repeats``, ``timeout_s``, ``total_steps``, ``save_model``
+                or ``inference`` is none of what it can be, or an objective is made of inference
+                that is not measured.
         """
         check_inference(self.inference, self.objectives)
         for pruner in self.pruners:
             pruner.check(self.objectives, self.quality_bounds)
         for budget in self.budgets:
             budget.check(self.objectives)
+        given_save: object = self.save_model
+        if not isinstance(given_save, bool):
+            raise OptionError(
+                f"save_model is {given_save!r}: give True or False, or call "
+                "trial.save_model(model) in the function."
+            )
         object.__setattr__(self, "repeats", checked_repeats(self.repeats))
         object.__setattr__(self, "timeout_s", checked_timeout(self.timeout_s))
         object.__setattr__(self, "total_steps", checked_total_steps(self.total_steps))

@@ -22,6 +22,7 @@ from green_optuna.inference import InferenceCost
 from green_optuna.intervals import Interval
 from green_optuna.models import ParameterCount
 from green_optuna.runs import RunRecord, intervals_of, runs_from_lists, runs_to_lists
+from green_optuna.saving.saved import SavedModel
 from green_optuna.terms import ATTRIBUTE, VERSION, StudyTerms
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ INFERENCE = "inference"
 NOT_STARTED = "not_started"
 # And under this one, what a trial that was pruned would have cost.
 FORECAST = "forecast"
+# And under this one, what became of its model, where it was to be saved.
+MODEL = "model"
 REPEAT_OF = "green_optuna.repeat_of"
 """The attribute of a trial that says which one it repeats, by its number."""
 
@@ -151,6 +154,7 @@ class TrialRecord:
         inference: What the inference of its model costs, where that was asked for.
         runs: What each run of its function came to, where it was to run several times.
         reports: What it reported.
+        model: What became of its model, where it was to be saved with the trial; None else.
         error: The exception that ended it, in one line; None unless it failed or was killed.
         stopped: Why the pruner stopped it; None unless it did.
         forecast: What one run of its function will cost, while it runs; what it would have cost,
@@ -178,6 +182,7 @@ class TrialRecord:
     inference: InferenceCost | None = None
     runs: tuple[RunRecord, ...] = ()
     reports: tuple[Report, ...] = ()
+    model: SavedModel | None = None
     error: str | None = None
     stopped: str | None = None
     forecast: Forecast | None = None
@@ -213,6 +218,8 @@ class TrialRecord:
             kept[LOSS_INTERVAL] = self.loss_interval.to_dict()
         if self.inference is not None:
             kept[INFERENCE] = self.inference.to_dict()
+        if self.model is not None:
+            kept[MODEL] = self.model.to_dict()
         if self.runs:
             kept[EACH_RUN] = runs_to_lists(self.runs)
         if self.overhead.total_kwh > 0:
@@ -275,6 +282,23 @@ def inference_of(trial: FrozenTrial) -> InferenceCost | None:
 def inference_from_dict(kept: Mapping[str, Any]) -> InferenceCost | None:
     """Give what an inference costs, from what is kept of its trial."""
     return InferenceCost.from_dict(kept[INFERENCE]) if INFERENCE in kept else None
+
+
+def saved_model_of(trial: FrozenTrial) -> SavedModel | None:
+    """Give what became of a trial's model, or None where it was not to be saved."""
+    return saved_model_from_dict(trial.user_attrs.get(ATTRIBUTE, {}))
+
+
+def saved_model_from_dict(
+    kept: Mapping[str, Any], *, folder: str | None = None
+) -> SavedModel | None:
+    """Give what became of a model, from what is kept of its trial.
+
+    Args:
+        kept: What is kept of the trial.
+        folder: Where the model's files wait for a tracker, if they do.
+    """
+    return SavedModel.from_dict(kept[MODEL], folder=folder) if MODEL in kept else None
 
 
 def forecast_from_dict(kept: Mapping[str, Any]) -> Forecast | None:

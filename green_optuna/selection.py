@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from green_optuna.cards import ModelCard
 from green_optuna.checkpoints import checkpoint_of, label_of
-from green_optuna.record import inference_of, measurement_of, trial_intervals
+from green_optuna.record import inference_of, measurement_of, saved_model_of, trial_intervals
 from green_optuna.repricing import describe_grid, repriced_for
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import describe_quantity
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from green_optuna.energy import Measurement
     from green_optuna.inference import InferenceCost
     from green_optuna.intervals import Interval
+    from green_optuna.ledger import Ledger
     from green_optuna.rules import Rule
+    from green_optuna.saving import SavedModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,8 @@ class Selection:
         study_name: The study it belongs to.
         probability: How probable it is that the trial is on the front, where it was selected with
             ``min_probability=``.
+        ledger: What the whole study has spent; None where that is not known.
+        study_key: The study's key in the trackers; None where green_optuna has not run in it.
     """
 
     trial: FrozenTrial
@@ -44,6 +49,8 @@ class Selection:
     objectives: Mapping[str, float]
     study_name: str
     probability: float | None = None
+    ledger: Ledger | None = None
+    study_key: str | None = None
 
     @property
     def number(self) -> int:
@@ -103,6 +110,11 @@ class Selection:
         return inference_of(self.trial)
 
     @property
+    def saved_model(self) -> SavedModel | None:
+        """What became of its model, or None where it was not to be saved."""
+        return saved_model_of(self.trial)
+
+    @property
     def intervals(self) -> dict[str, Interval | None]:
         """The confidence interval of each objective, by name: of 95 % unless it says otherwise.
 
@@ -120,6 +132,30 @@ class Selection:
     def mlflow_run_id(self) -> str | None:
         """The trial's MLflow run, or None where MLflow did not track it."""
         return self.run_ids.get("mlflow")
+
+    def card(self, *, training_type: str | None = None) -> ModelCard:
+        """Give the energy card of its model: what it is, what it cost, and why it was chosen.
+
+        Args:
+            training_type: What Hugging Face's metadata has under that name: "pre-training" or
+                "fine-tuning"; left out unless given.
+        """
+        return ModelCard(
+            study_name=self.study_name,
+            number=self.number,
+            rule=self.rule.name,
+            rule_description=self.rule.describe(),
+            objectives=self.objectives,
+            intervals=self.intervals,
+            quality=self.quality,
+            params=self.params,
+            measurement=self.measurement,
+            inference=self.inference,
+            ledger=self.ledger,
+            run_ids=self.run_ids,
+            model=self.saved_model,
+            training_type=training_type,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Give the selection as plain data, ready for JSON; None where no number is finite."""

@@ -12,6 +12,7 @@ from optuna.study import StudyDirection
 
 from green_optuna.deadline import shielded
 from green_optuna.record import REPORTS_ATTRIBUTE, Report, thin_reports
+from green_optuna.saving import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ class GreenTrial(optuna.Trial):
     # Attributes of its own live in slots, so that the shared __dict__ holds Optuna's alone.
     __slots__ = (
         *("_bounds", "_first_run", "_on_watch", "_plain", "_reports", "_run", "_should_stop"),
-        *("_spent", "_spent_by_now", "_stored_at_s", "_view", "_watched"),
+        *("_snapshot", "_spent", "_spent_by_now", "_stored_at_s", "_view", "_watched"),
     )
 
     def __init__(
@@ -74,6 +75,7 @@ class GreenTrial(optuna.Trial):
         self._reports: dict[int, Report] = {}
         self._stored_at_s = time.monotonic()
         self._watched: object = None
+        self._snapshot: Snapshot | None = None
         self._run = 0
         self._first_run = first_run
 
@@ -93,7 +95,7 @@ class GreenTrial(optuna.Trial):
 
     def begin_run(self, run: int) -> None:
         """Begin a run of the function: a model of the run before is let go."""
-        self._run, self._watched = run, None
+        self._run, self._watched, self._snapshot = run, None, None
 
     @property
     def study(self) -> optuna.Study:  # type: ignore[override]  # Optuna's is an attribute
@@ -123,6 +125,11 @@ class GreenTrial(optuna.Trial):
         return self._watched
 
     @property
+    def snapshot(self) -> Snapshot | None:
+        """The model given to :meth:`save_model`, as it was then; or None."""
+        return self._snapshot
+
+    @property
     def reports(self) -> tuple[Report, ...]:
         """What has been reported, in the order of reporting."""
         return tuple(self._reports.values())
@@ -141,6 +148,27 @@ class GreenTrial(optuna.Trial):
         if self._on_watch is not None and self._run == 0:
             with shielded():
                 self._on_watch(model, self.reports)
+
+    def save_model(
+        self, model: object, *, inputs: object = None, keep_pruned: bool = False
+    ) -> None:
+        """Save a model with the trial's MLflow run, as it is now.
+
+        Of several calls, the last counts. The model is copied to the processor's memory, in
+        evaluation mode, and may be trained on. The copy is written when the trial's window has
+        closed, and only if the trial completes. A model that cannot be saved costs no trial: it is
+        said once, and kept with the trial.
+
+        Args:
+            model: A ``torch.nn.Module``, or an estimator of scikit-learn or LightGBM. It is stored
+                as a pickle, with the code of what is not installed.
+            inputs: Example inputs of one call of a torch module, two samples or more: a tensor or
+                array, or a tuple of them. With them its graph is stored, without any code, as
+                ``torch.export`` traces it.
+            keep_pruned: Whether to save it where the trial is pruned, too.
+        """
+        with shielded():
+            self._snapshot = Snapshot.of(model, inputs=inputs, keep_pruned=keep_pruned)
 
     def report(
         self, value: float, step: int, *, checkpoint: str | os.PathLike[str] | None = None

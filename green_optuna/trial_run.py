@@ -24,6 +24,7 @@ from green_optuna.trial_forecast import TrialForecast
 from green_optuna.trial_inference import TrialInference
 from green_optuna.trial_progress import TrialProgress
 from green_optuna.trial_pruning import TrialPruning
+from green_optuna.trial_saving import TrialSaving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +63,7 @@ class TrialRun:
         self._closed = False
         self._flushes = 0
         self._inference = options.inference
+        self._saving = TrialSaving(session, always=options.save_model)
         self._progress = TrialProgress(session, trial, total_steps=options.total_steps)
         self._pruning: TrialPruning | None = None
         self._count = functools.partial(count_if_model, n_params=options.n_params)
@@ -178,6 +180,7 @@ class TrialRun:
                     raise
                 self._close(window)
         self._repeats.finish(returned)
+        self._saving.end(self.trial, returned)
         if self._inference is not None:
             self._infer(model_of(returned, self.trial), self._inference)
         return self._repeats.results
@@ -193,6 +196,7 @@ class TrialRun:
             objectives=outcome.objectives,
             loss_interval=outcome.loss_interval,
         )
+        record = self._saving.save(record)
         # Nobody is told of a result that the storage does not take: the trial fails then.
         self._keep(record)
         self._tell(record)
@@ -230,6 +234,8 @@ class TrialRun:
                 n_params=self._progress.n_params,
                 forecast=self._forecast_from(self._record.measurement) if pruned else None,
             )
+            if pruned:
+                record = self._saving.save_pruned(self.trial, record)
             try:
                 self._keep(record)
             finally:

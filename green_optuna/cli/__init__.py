@@ -16,6 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from green_optuna.cli import fronts, tools
+from green_optuna.cli.deploy import (
+    AliasOption,
+    CardOption,
+    Deployment,
+    MlflowUriOption,
+    RegisterOption,
+)
 from green_optuna.cli.options import (
     AllowMixedOption,
     AssumeExactOption,
@@ -154,6 +161,10 @@ def select(
             "probability, as far as repeats tell.",
         ),
     ] = None,
+    register: RegisterOption = None,
+    alias: AliasOption = None,
+    card: CardOption = None,
+    mlflow_uri: MlflowUriOption = None,
     allow_mixed: AllowMixedOption = False,
     assume_exact: AssumeExactOption = False,
     output: FormatOption = Format.table,
@@ -171,6 +182,7 @@ def select(
         max_n_params=max_n_params,
         objectives=names_in(objectives),
     )
+    deploy = Deployment(register=register, alias=alias, card=card, mlflow_uri=mlflow_uri)
     with rule_options(flag):
         made = config.make(spell=flag)
         show_selection(
@@ -182,6 +194,7 @@ def select(
             allow_mixed=allow_mixed,
             assume_exact=assume_exact,
             output=output,
+            deploy=deploy,
         )
 
 

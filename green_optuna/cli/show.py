@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from green_optuna.cli.deploy import Deployment
     from green_optuna.rules import Rule
 
 
@@ -77,6 +78,7 @@ def show_selection(
     allow_mixed: bool,
     assume_exact: bool,
     output: Format,
+    deploy: Deployment | None = None,
 ) -> None:
     """Show the trial that a rule selects from the front of a study.
 
@@ -90,6 +92,7 @@ def show_selection(
             are is then said on standard error.
         assume_exact: Whether to take trials of which no error is known as exact.
         output: How to write it.
+        deploy: Where its model and its card are to go; None for nowhere.
 
     Raises:
         OptionError: There is no such study or storage, or it lacks an objective of the rule.
@@ -107,3 +110,5 @@ def show_selection(
         render.show(render.selection_table(selection))
     else:
         typer.echo(render.selection_text(selection, output), nl=False)
+    if deploy is not None:
+        deploy.carry_out(selection)

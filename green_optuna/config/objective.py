@@ -72,6 +72,7 @@ def make_objective(config: RunConfig) -> GreenObjective:
         n_params=given.n_params if config.n_params is None else config.n_params,  # type: ignore[arg-type]  # it is checked there
         repeats=given.repeats if config.repeats is None else config.repeats,
         timeout_s=given.timeout_s if config.timeout_s is None else config.timeout_s,
+        save_model=given.save_model if config.save_model is None else config.save_model,
         inference=_inference(config.inference, given.inference),
         total_steps=given.total_steps if config.total_steps is None else config.total_steps,
         pruners=config.pruner.make(given.pruners),

@@ -301,6 +301,7 @@ class RunConfig:
         n_params: A count, or which of the model's parameters count: "total" or "trainable".
         repeats: How often the objective's function runs in each trial.
         timeout_s: How long a trial may take, in s; infinity for as long as it takes.
+        save_model: Whether each completed trial's model is saved with its MLflow run.
         inference: How the inference of each trial's model is measured.
         total_steps: How many steps a trial makes, or the hyperparameter that says so.
         pruner: What stops trials early.
@@ -318,6 +319,7 @@ class RunConfig:
     n_params: int | str | None = None
     repeats: int | None = None
     timeout_s: float | None = None
+    save_model: bool | None = None
     inference: InferenceConfig = field(default_factory=InferenceConfig)
     total_steps: int | str | None = None
     pruner: PrunerConfig = field(default_factory=PrunerConfig)

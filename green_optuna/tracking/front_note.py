@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from green_optuna.markup import in_markdown
 from green_optuna.rules import Tolerance
 from green_optuna.tracking.series import shorten
 from green_optuna.units import describe_quantity, quantity_heading, show_quantity
@@ -106,14 +106,3 @@ def _front_summary(front: ParetoFront, *, view: str | None, pages: Mapping[int, 
 
 def _linked(text: str, page: str | None) -> str:
     return text if page is None else f"[{text}]({page})"
-
-
-def in_markdown(text: str) -> str:
-    """Write a text so that Markdown, and the HTML in it, shows it as it is, in one line.
-
-    >>> in_markdown("a | study <b>")
-    'a &#124; study &#60;b&#62;'
-    """
-    return re.sub(
-        r"[^\w\s.,:;'()%/=+-]|_", lambda found: f"&#{ord(found[0])};", " ".join(text.split())
-    )

@@ -11,10 +11,12 @@ import os
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from green_optuna.errors import OptionError, StudyError
 from green_optuna.front import pareto_front
+from green_optuna.saving.saved import discard
 from green_optuna.terms import LINKS_ATTRIBUTE, read_links, read_terms
 from green_optuna.tracking.trouble import Trouble, without_secrets_of
 from green_optuna.urls import shown_text
@@ -107,6 +109,11 @@ class StudyLog:
         least_s = min((one.flush_interval_s for one in self._trackers), default=math.inf)
         return least_s if math.isfinite(least_s) else None
 
+    @property
+    def keeps_models(self) -> bool:
+        """Whether anybody who is told keeps the models of trials."""
+        return any(_keeps_models(tracker) for tracker in self._trackers)
+
     def start(self, trial: TrialRecord) -> dict[str, str]:
         """Tell that a trial starts; give the run that each tracker opened for it."""
         runs = {}
@@ -182,13 +189,22 @@ class StudyLog:
         """
         self._any_trial = True
         there: list[Tracker] = []
+        without_files = trial
+        if trial.model is not None:
+            without_files = replace(trial, model=replace(trial.model, folder=None))
+        model_waits = False
         for tracker in self._trackers:
+            keeps_models = _keeps_models(tracker)
+            told = trial if keeps_models else without_files
             try:
-                tracker.finish_trial(trial)
+                tracker.finish_trial(told)
             except Exception as error:
-                self._trouble.keep(tracker, trial, error)
+                self._trouble.keep(tracker, told, error)
+                model_waits |= keeps_models
             else:
                 there.append(tracker)
+        if not model_waits:
+            discard(trial.model)
         self._trouble.send_again(there, patience_s=REPLAY_PATIENCE_S)
 
     def completed(self) -> None:
@@ -237,6 +253,10 @@ class StudyLog:
                 tracker.end_study(study.study_name, self._terms)
         atexit.unregister(self.end)
         self._finalizer.cancel()
+
+
+def _keeps_models(tracker: Tracker) -> bool:
+    return bool(getattr(tracker, "keeps_models", False))  # one that is no subclass may lack it
 
 
 def _leave(

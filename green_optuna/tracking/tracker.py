@@ -63,11 +63,15 @@ class Tracker(Protocol):
             trackers has its own. That of the class in lower case unless given.
         flush_interval_s: How often :meth:`log_progress` is called while a trial runs, in s;
             the shortest among a study's trackers counts for all, and ``math.inf`` is never.
+        keeps_models: Whether :meth:`finish_trial` takes the files in ``trial.model.folder``, where
+            the trial's model was to be saved; they are removed once all that keep models have
+            them.
     """
 
     # To a type checker it is what it gives.
     name: str = cast("str", _ClassName())
     flush_interval_s: float = 30.0
+    keeps_models: bool = False
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy
 
 import green_optuna as go
+from green_optuna.markup import in_markdown
 from green_optuna.terms import ATTRIBUTE, read_links, read_terms
-from green_optuna.tracking.front_note import in_markdown
 from green_optuna.tracking.mlflow import view
 from green_optuna.tracking.mlflow.place import study_link
 

@@ -31,6 +31,7 @@ PARENT_TAG = "mlflow.parentRunId"
 STATE_TAG = "green_optuna.state"
 FRONT_TAG = "green_optuna.on_front"
 CHOSEN_TAG = "green_optuna.chosen"
+MODEL_TAG = "green_optuna.model"
 
 STATUS: dict[State, str] = {
     "running": "RUNNING",
@@ -114,6 +115,8 @@ def tags(trial: TrialRecord) -> dict[str, str]:
         }
     if trial.inference is not None:
         said["green_optuna.inference"] = trial.inference.called
+    if trial.model is not None:
+        said[MODEL_TAG] = shown_text(str(trial.model))
     if trial.live_flushes:
         said["green_optuna.live_flushes_in_window"] = trial.live_flushes
     if trial.stopped is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import logging
 import math
 import sys
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from green_optuna.folders import host_lock
+from green_optuna.saving.quiet import quiet_loggers
 from green_optuna.tracking import series
 from green_optuna.tracking.keys import MAX_KEY
 from green_optuna.tracking.mlflow import schema
@@ -84,7 +84,8 @@ class Store:
             found = experiment_id(client, experiment, current_id)
             return cls(uri, client, found, _answered_at_s=time.monotonic())
         # Processes that make a store's tables at the same time break it.
-        with host_lock(uri), _quiet():
+        # How it makes or upgrades its tables, MLflow tells line by line.
+        with host_lock(uri), quiet_loggers(_CHATTY_LOGGERS):
             if scheme_of(uri) in ("sqlite", *DATABASE_PORTS):
                 check_database(uri)
             client = MlflowClient(uri)
@@ -263,20 +264,6 @@ def _check_server(uri: str, client: MlflowClient) -> None:
         TrackerError: It does not.
     """
     check_server(uri, client._tracking_client.store.get_host_creds)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep MLflow from telling, line by line, how it makes or upgrades its tables."""
-    loggers = [logging.getLogger(name) for name in _CHATTY_LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(max(logger.getEffectiveLevel(), logging.WARNING))
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 def _origin_tags() -> dict[str, str]:

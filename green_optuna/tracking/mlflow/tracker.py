@@ -18,6 +18,7 @@ from green_optuna.tracking.mlflow import schema, view
 from green_optuna.tracking.mlflow.activation import CurrentUri, active_run
 from green_optuna.tracking.mlflow.connection import Connection
 from green_optuna.tracking.mlflow.front import log_front
+from green_optuna.tracking.mlflow.models import log_saved_model
 from green_optuna.tracking.mlflow.open_run import OpenRun
 from green_optuna.tracking.mlflow.place import default_experiment, study_link
 from green_optuna.tracking.service import ServiceTracker
@@ -59,6 +60,7 @@ class MLflowTracker(ServiceTracker):
         OptionError: ``flush_interval_s`` is not above 0.
     """
 
+    keeps_models = True
     _of_a_process = frozenset({"_lock", "_connected", "_open_runs", "_current_uri"})
 
     def __init__(
@@ -172,6 +174,10 @@ class MLflowTracker(ServiceTracker):
                         ended_at = trial.started_at + trial.measurement.duration_s
                         trace = series.trace_csv(trial.measurement)
                         store.client.log_text(run_id, trace, series.TRACE_FILE)
+                    if trial.model is not None and trial.model.error is None:
+                        fault = log_saved_model(store, run_id, trial.model)
+                        if fault is not None:
+                            store.client.set_tag(run_id, schema.MODEL_TAG, fault)
                 finally:
                     # Files go to a place of their own, which may be away while the runs' is not.
                     store.end_run(run_id, schema.STATUS[trial.state], ended_at=ended_at)

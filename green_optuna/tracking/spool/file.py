@@ -75,6 +75,10 @@ class Entry:
         kind = "Study" if kept["kind"] == "trial" else "Measurement"
         return f"{kind} {kept['study_name']!r}"
 
+    def waits_with(self, model_folder: Path | None) -> bool:
+        """Tell whether the files of a model wait with it."""
+        return model_folder is not None and json.dumps(str(model_folder)).encode() in self.line
+
     def record(self) -> TrialRecord:
         """Give the record.
 

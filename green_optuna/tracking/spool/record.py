@@ -16,6 +16,7 @@ from green_optuna.record import (
     loss_interval_of,
     reports_from_rows,
     reports_to_rows,
+    saved_model_from_dict,
 )
 from green_optuna.runs import runs_from_lists
 from green_optuna.terms import StudyTerms
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from green_optuna.energy import Measurement
+
+# Where the files of its model wait with it, on this machine.
+MODEL_FOLDER = "model_folder"
 
 
 def record_to_dict(trial: TrialRecord) -> dict[str, Any]:
@@ -47,6 +51,8 @@ def record_to_dict(trial: TrialRecord) -> dict[str, Any]:
         "live_flushes": trial.live_flushes,
         **trial.attribute(),
     }
+    if trial.model is not None and trial.model.folder is not None:
+        kept[MODEL_FOLDER] = str(trial.model.folder)
     if trial.measurement is not None:
         kept["trace"] = [list(row) for row in trial.measurement.trace.rows()]
     return kept
@@ -87,6 +93,7 @@ def record_from_dict(kept: Mapping[str, Any]) -> TrialRecord:
         inference=inference_from_dict(kept),
         runs=runs_from_lists(kept.get(EACH_RUN, ())),
         reports=reports_from_rows(kept["reports"]),
+        model=saved_model_from_dict(kept, folder=kept.get(MODEL_FOLDER)),
         error=kept["error"],
         stopped=kept.get("stopped"),
         forecast=forecast_from_dict(kept),

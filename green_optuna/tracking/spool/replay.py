@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from green_optuna.errors import TrackerError
 from green_optuna.folders import host_lock
+from green_optuna.saving.saved import discard
 from green_optuna.tracking.spool.file import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from green_optuna.record import TrialRecord
     from green_optuna.tracking.spool.file import Entry
     from green_optuna.tracking.tracker import Tracker
 
@@ -102,10 +104,12 @@ def _send(
 ) -> None:
     """Send one record again, and note what came of it."""
     name = entry.tracker
+    trial: TrialRecord | None = None
     try:
         tracker = tracker_for(entry)
         if tracker is not None:
-            tracker.finish_trial(entry.record())
+            trial = entry.record()
+            tracker.finish_trial(trial)
     except Exception as error:
         # Whatever it is, it is told to the user, and the record waits on.
         done.errors.setdefault(name, error)
@@ -116,13 +120,17 @@ def _send(
             failures[name] += 1
             done.refused.add(entry.id)
         return
-    if tracker is None:
+    if tracker is None or trial is None:
         done.left[name] += 1
         return
     failures[name] = 0
     done.sent[name] += 1
     done.taken.add(entry.id)
     spool.mark_sent(entry)
+    if trial.model is not None and not any(
+        other.waits_with(trial.model.folder) for other in spool.entries()
+    ):
+        discard(trial.model)
 
 
 def resend(trackers: Sequence[Tracker]) -> int:
