@@ -16,6 +16,7 @@ import lightgbm
 import numpy as np
 import pytest
 import torch
+from elsewhere import ROWS, predict_elsewhere
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -24,8 +25,6 @@ from torch import nn
 from green_optuna.errors import ModelError
 from green_optuna.saving import SavedModel, Snapshot, write_model
 from green_optuna.saving.writing import requirements
-
-from .elsewhere import ROWS, predict_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +118,7 @@ def said_by(model: nn.Module) -> list[list[float]]:
     return said
 
 
-def copied(model: nn.Module) -> nn.Module:
+def copied(model: object) -> nn.Module:
     """The copy that a snapshot makes."""
     snapshot = Snapshot.of(model)
     assert snapshot.error is None
@@ -206,7 +205,7 @@ def test_layers_that_share_a_weight_share_it_in_the_copy() -> None:
     assert copy[0].weight.requires_grad
 
 
-def holding(net: nn.Module) -> nn.Module:
+def holding(net: Any) -> nn.Module:  # noqa: ANN401 - what torch.compile gives
     """A module that holds another."""
     return nn.Sequential(net)
 
@@ -245,7 +244,7 @@ def test_a_graph_takes_any_number_of_samples_and_several_inputs(tmp_path: Path) 
     inputs = (torch.zeros(2, 3), np.ones((2, 3), dtype=np.float32))
     saved = write_model(Snapshot.of(TwoInputs(), inputs=inputs), tmp_path / "model")
     assert saved.form == "pt2"
-    loaded = mlflow.pytorch.load_model(str(tmp_path / "model"))  # type: ignore[no-untyped-call]
+    loaded = mlflow.pytorch.load_model(str(tmp_path / "model"))
     x, y = torch.rand(5, 3), torch.rand(5, 3)
     torch.testing.assert_close(loaded(x, y), x + 2 * y)
     assert not [*(tmp_path / "model").rglob("*.pth")]

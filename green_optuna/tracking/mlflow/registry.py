@@ -188,12 +188,10 @@ def register_version(
 
 def _version_of(client: MlflowClient, logged: LoggedModel, name: str) -> ModelVersion | None:
     """Give the version that a logged model has under a name already: a script may run twice."""
-    quoted = name.replace("'", "''")
-    for version in client.search_model_versions(
-        f"name = '{quoted}' and run_id = '{logged.source_run_id}'"
-    ):
-        # A search leaves out which logged model a version is, but for its source.
-        if version.source == logged.model_uri:
+    # Not by its name, in which a search takes no quotation mark.
+    for version in client.search_model_versions(f"run_id = '{logged.source_run_id}'"):
+        # What is found lacks the id of its logged model, but for its source.
+        if version.name == name and version.source == logged.model_uri:
             return version
     return None
 
