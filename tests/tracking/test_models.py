@@ -11,7 +11,7 @@ import optuna
 import pytest
 import torch
 from mlflow import MlflowClient
-from servers import free_port
+from servers import free_port, proxy_of
 from torch import nn
 
 import green_optuna as go
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mlflow.entities import Run
+    from servers import Fate, Server
 
 METER = go.ReplayMeter(cpu_w=50.0, ram_w=10.0)
 
@@ -310,3 +311,67 @@ def test_the_option_takes_true_or_false() -> None:
     """What is neither is refused as the function is decorated."""
     with pytest.raises(go.OptionError, match="save_model is 'yes'"):
         go.green_objective(save_model="yes")(lambda _: 1.0)  # type: ignore[call-overload]
+
+
+def test_a_model_that_the_function_logs_itself_is_not_taken_for_the_trials() -> None:
+    """Autologging calls its models by the same name; the one that was asked for is registered."""
+
+    def function(_trial: optuna.Trial) -> tuple[float, nn.Module]:
+        import mlflow.sklearn
+        from sklearn.dummy import DummyClassifier
+
+        mlflow.sklearn.log_model(
+            DummyClassifier().fit([[0], [1]], [0, 1]),
+            name="model",
+            serialization_format="cloudpickle",
+            pip_requirements=["scikit-learn"],
+        )
+        return 0.5, Constant(4.0)
+
+    study = run(function, save_model=True)
+    made = go.register(go.pareto_front(study).select(), "m")
+    assert made.flavor == "pytorch"
+    client = MlflowClient()
+    logged = client.get_logged_model(made.model_id)
+    assert logged.model_type == "pytorch"
+    outputs = runs()[0].outputs
+    assert outputs is not None
+    assert len(outputs.model_outputs) == 2
+
+
+@pytest.mark.slow
+def test_a_model_whose_upload_is_cut_is_sent_again_whole(server: Server) -> None:
+    """Each run has one model in the end, and nothing is left of the first attempt."""
+    with proxy_of(server.uri) as proxy:
+        refused: list[str] = []
+
+        def fate_of(method: str, path: str) -> Fate:
+            if method == "PUT" and path.endswith("model.pth") and not refused:
+                refused.append(path)
+                return "refuse"
+            return "pass"
+
+        proxy.fate_of = fate_of
+        run(
+            lambda trial: (0.5, Constant(trial.number + 1.0)),
+            n_trials=2,
+            uri=proxy.uri,
+            save_model=True,
+        )
+    assert len(refused) == 1
+    assert waiting_files() == []
+    client = MlflowClient()
+    for number, one in runs().items():
+        assert one.info.status == "FINISHED"
+        logged = client.search_logged_models(
+            [one.info.experiment_id], filter_string=f"source_run_id = '{one.info.run_id}'"
+        )
+        assert [model.status for model in logged] == ["READY"]
+        made = go.register(
+            go.pareto_front(
+                optuna.load_study(study_name="s", storage="sqlite:///studies.db")
+            ).select(),
+            f"m{number}",
+            tracking_uri=server.uri,
+        )
+        assert made.version == 1

@@ -131,7 +131,8 @@ def test_to_register_the_same_model_again_makes_no_second_version(mlflow_uri: st
     other = go.register(small, "o'brien's", alias="green", tracking_uri=mlflow_uri)
     assert other.version == 2
     client = MlflowClient(mlflow_uri)
-    assert client.get_registered_model("o'brien's").aliases == {"green": "2", "best": "1"}
+    aliases = client.get_registered_model("o'brien's").aliases
+    assert {alias: int(version) for alias, version in aliases.items()} == {"green": 2, "best": 1}
 
 
 def test_without_an_alias_the_version_names_the_model(mlflow_uri: str) -> None:

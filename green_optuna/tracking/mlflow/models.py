@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from green_optuna.tracking.mlflow import schema
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from mlflow import MlflowClient
@@ -28,19 +31,23 @@ def log_saved_model(store: Store, run_id: str, saved: SavedModel) -> str | None:
     Returns:
         Why it could not be done now or ever, as its files are gone; None where the run has them.
     """
-    if model_of_run(store.client, run_id) is not None:
-        return None
+    client = store.client
+    for logged in _models_of_run(client, run_id):
+        if logged.status == "READY":
+            return None
+        # Its upload was cut: all of it is sent again.
+        client.delete_logged_model(logged.model_id)
     if saved.folder is None or not (saved.folder / "MLmodel").is_file():
         return "not saved: its files were gone before MLflow could take them"
     from mlflow.entities import LoggedModelOutput
 
-    client = store.client
     run = client.get_run(run_id)
     logged = client.create_logged_model(
         run.info.experiment_id,
         name=NAME,
         source_run_id=run_id,
         params=dict(run.data.params),
+        tags={schema.MODEL_TAG: str(saved)},
         model_type=saved.flavor,
     )
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
@@ -52,6 +59,12 @@ def log_saved_model(store: Store, run_id: str, saved: SavedModel) -> str | None:
 
 def model_of_run(client: MlflowClient, run_id: str) -> LoggedModel | None:
     """Give the model of a trial's run that all files are there of, or None."""
+    models = _models_of_run(client, run_id)
+    return next((logged for logged in models if logged.status == "READY"), None)
+
+
+def _models_of_run(client: MlflowClient, run_id: str) -> Iterator[LoggedModel]:
+    """Go through the models that we logged to a run; its function may have logged others."""
     from mlflow.exceptions import MlflowException
 
     outputs = client.get_run(run_id).outputs
@@ -62,10 +75,8 @@ def model_of_run(client: MlflowClient, run_id: str) -> LoggedModel | None:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             continue  # somebody deleted it
-        # The user's function may have logged models of its own.
-        if logged.name == NAME and logged.status == "READY":
-            return logged
-    return None
+        if schema.MODEL_TAG in (logged.tags or {}):
+            yield logged
 
 
 def _say_whose(folder: Path, logged: LoggedModel, run_id: str) -> None:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from green_optuna.tracking.mlflow.reach import CONNECT_TIMEOUT_S, away
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mlflow import MlflowClient
 
 # A thousand points take a busy server a second or two.
@@ -70,6 +72,38 @@ def _asked(
         raise away("server", uri, error) from error
 
 
+def _put(uri: str, repository: Any, path: Path, folder: str) -> None:  # noqa: ANN401
+    """Send a file to a server that keeps files, once.
+
+    Args:
+        uri: The server's address, for messages.
+        repository: MLflow's, of the place for the files.
+        path: The file.
+        folder: What it is to be below, in that place.
+    """
+    from mlflow.utils.request_utils import augmented_raise_for_status
+
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    with path.open("rb") as file:
+        answer = _asked(
+            uri,
+            repository._host_creds,
+            posixpath.normpath(posixpath.join("/", folder, path.name)),
+            "PUT",
+            retries=0,
+            data=file,
+            extra_headers={"Content-Type": kind},
+        )
+    augmented_raise_for_status(answer)  # type: ignore[no-untyped-call]
+
+
+def _files_below(top: Path) -> Iterator[tuple[Path, str]]:
+    """Go through the files below a folder, each with the folder that it is in below that."""
+    for path in sorted(top.rglob("*")):
+        if path.is_file():
+            yield path, path.parent.relative_to(top).as_posix()
+
+
 @cache
 def _tracking_client_class() -> Any:  # noqa: ANN401 - MLflow's classes have no types
     """Make the class when MLflow is used first, for its import takes seconds."""
@@ -79,7 +113,6 @@ def _tracking_client_class() -> Any:  # noqa: ANN401 - MLflow's classes have no 
     from mlflow.tracking._tracking_service.client import TrackingServiceClient
     from mlflow.tracking._tracking_service.utils import _get_store
     from mlflow.utils.proto_json_utils import parse_dict
-    from mlflow.utils.request_utils import augmented_raise_for_status
     from mlflow.utils.rest_utils import verify_rest_response
 
     class ImpatientStore(RestStore):
@@ -132,18 +165,17 @@ def _tracking_client_class() -> Any:  # noqa: ANN401 - MLflow's classes have no 
                     run_id, local_path, artifact_path
                 )
                 return
-            path = Path(local_path)
-            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            with path.open("rb") as file:
-                answer = _asked(
-                    self.tracking_uri,
-                    repository._host_creds,
-                    posixpath.join("/", artifact_path or "", path.name),
-                    "PUT",
-                    retries=0,
-                    data=file,
-                    extra_headers={"Content-Type": kind},
-                )
-            augmented_raise_for_status(answer)  # type: ignore[no-untyped-call]
+            _put(self.tracking_uri, repository, Path(local_path), artifact_path or "")
+
+        def log_model_artifacts(
+            self, model_id: str, local_dir: str, artifact_path: str | None = None
+        ) -> None:
+            repository = self._get_artifact_repo(model_id, resource="logged_model")
+            if not isinstance(repository, HttpArtifactRepository):
+                super().log_model_artifacts(model_id, local_dir, artifact_path)
+                return
+            for path, folder in _files_below(Path(local_dir)):
+                below = posixpath.join(artifact_path or "", folder)
+                _put(self.tracking_uri, repository, path, below)
 
     return ImpatientClient
