@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna.errors import RegistryError
 from green_optuna.tracking.mlflow import registry
+from green_optuna.tracking.mlflow.activation import CurrentUri
 from green_optuna.urls import shown_url
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def register(
     _check_saved(selection)
     uri, client = registry.store_client(tracking_uri)
     card = selection.card(training_type=training_type)
-    with registry.registry_errors(uri):
+    # MLflow's registry looks the model up in the store that is current, whatever its client's is.
+    with registry.registry_errors(uri), CurrentUri().set_to(uri):
         logged = registry.saved_model(client, uri, _run_of(selection, client, uri))
         version = registry.register_version(
             client,

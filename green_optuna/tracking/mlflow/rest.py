@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 from green_optuna.tracking.mlflow.reach import CONNECT_TIMEOUT_S, away
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mlflow import MlflowClient
 
 # A thousand points take a busy server a second or two.
@@ -97,11 +95,12 @@ def _put(uri: str, repository: Any, path: Path, folder: str) -> None:  # noqa: A
     augmented_raise_for_status(answer)  # type: ignore[no-untyped-call]
 
 
-def _files_below(top: Path) -> Iterator[tuple[Path, str]]:
-    """Go through the files below a folder, each with the folder that it is in below that."""
+def _put_all(uri: str, repository: Any, top: Path, folder: str) -> None:  # noqa: ANN401
+    """Send all files below a folder, as :func:`_put` sends one."""
     for path in sorted(top.rglob("*")):
         if path.is_file():
-            yield path, path.parent.relative_to(top).as_posix()
+            below = path.parent.relative_to(top).as_posix()
+            _put(uri, repository, path, posixpath.join(folder, below))
 
 
 @cache
@@ -174,8 +173,6 @@ def _tracking_client_class() -> Any:  # noqa: ANN401 - MLflow's classes have no 
             if not isinstance(repository, HttpArtifactRepository):
                 super().log_model_artifacts(model_id, local_dir, artifact_path)
                 return
-            for path, folder in _files_below(Path(local_dir)):
-                below = posixpath.join(artifact_path or "", folder)
-                _put(self.tracking_uri, repository, path, below)
+            _put_all(self.tracking_uri, repository, Path(local_dir), artifact_path or "")
 
     return ImpatientClient
