@@ -187,6 +187,7 @@ class TrialRun:
 
     def complete(self, outcome: Outcome) -> None:
         """Keep and tell that the trial completed, with what it came to."""
+        self._record = self._saving.save(self._record)
         record = replace(
             self._current(),
             state="complete",
@@ -196,7 +197,6 @@ class TrialRun:
             objectives=outcome.objectives,
             loss_interval=outcome.loss_interval,
         )
-        record = self._saving.save(record)
         # Nobody is told of a result that the storage does not take: the trial fails then.
         self._keep(record)
         self._tell(record)
@@ -234,8 +234,7 @@ class TrialRun:
                 n_params=self._progress.n_params,
                 forecast=self._forecast_from(self._record.measurement) if pruned else None,
             )
-            if pruned:
-                record = self._saving.save_pruned(self.trial, record)
+            record = self._saving.save_ended(self.trial, record)
             try:
                 self._keep(record)
             finally:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from green_optuna.errors import ModelError
 from green_optuna.outcome import model_of
 from green_optuna.record import in_one_line
-from green_optuna.saving import SavedModel, Snapshot, models_folder, write_model
+from green_optuna.saving import SavedModel, Snapshot, discard, models_folder, write_model
 
 if TYPE_CHECKING:
     from green_optuna.record import TrialRecord
@@ -48,11 +48,15 @@ class TrialSaving:
         overhead = record.overhead + self._session.sampler.take_overhead()
         return replace(record, model=saved, overhead=overhead)
 
-    def save_pruned(self, trial: GreenTrial, record: TrialRecord) -> TrialRecord:
-        """Write the model of a pruned trial where the function asked for that."""
-        if trial.snapshot is None or not trial.snapshot.keep_pruned:
+    def save_ended(self, trial: GreenTrial, record: TrialRecord) -> TrialRecord:
+        """Write the model of a pruned trial where the function asked for that, and no other one."""
+        # One that was complete but for the storage, which refused it, has been written.
+        discard(record.model)
+        record = replace(record, model=None)
+        snapshot = trial.snapshot
+        if record.state != "pruned" or snapshot is None or not snapshot.keep_pruned:
             return record
-        self._snapshot = trial.snapshot
+        self._snapshot = snapshot
         return self.save(record)
 
     def _written(self, snapshot: Snapshot, record: TrialRecord) -> SavedModel:

@@ -196,6 +196,7 @@ def test_the_sections_have_the_options_of_what_they_make() -> None:
         ("n_params=1000", "n_params", 1000),
         ("n_params=trainable", "n_params", "trainable"),
         ("repeats=3", "repeats", 3),
+        ("save_model=true", "save_model", True),
         ("timeout_s=60", "timeout_s", 60.0),
         ("timeout_s=inf", "timeout_s", math.inf),
         ("meter.gpu_ids=[0,GPU-1f]", "meter.gpu_ids", [0, "GPU-1f"]),
@@ -502,6 +503,7 @@ def made(name: str, config: RunConfig | None = None) -> GreenObjective:
             n_params=given.n_params,
             repeats=given.repeats,
             timeout_s=given.timeout_s,
+            save_model=given.save_model,
             inference=given.inference,
             total_steps=given.total_steps,
             pruner=given.pruner,
@@ -537,6 +539,7 @@ def test_what_is_set_replaces_the_decorators_option() -> None:
         quality_bounds=[5.0, 1.0],
         n_params=12,
         repeats=3,
+        save_model=True,
         timeout_s=60.0,
         meter=MeterConfig(cpu_power_w=45.0, gpu_ids=[0]),
     )
@@ -544,8 +547,8 @@ def test_what_is_set_replaces_the_decorators_option() -> None:
     assert after.objectives == ("quality_loss",)
     assert after.quality_bounds == QualityBounds(5.0, 1.0)
     assert after.n_params == 12
-    assert (after.repeats, after.timeout_s) == (3, 60.0)
-    assert (before.repeats, before.timeout_s) == (1, None)
+    assert (after.repeats, after.timeout_s, after.save_model) == (3, 60.0, True)
+    assert (before.repeats, before.timeout_s, before.save_model) == (1, None, False)
     assert after.meter == MeterOptions(sample_interval_s=2.0, cpu_power_w=45.0, gpu_ids=(0,))
     assert (after.grid, len(after.trackers)) == (before.grid, 2)
 

@@ -22,11 +22,13 @@ def copied_to_cpu(module: nn.Module) -> nn.Module:
     made where the module itself is, whose memory may be short.
 
     Raises:
-        ModelError: It is not whole in this process, or has lazy parameters.
+        ModelError: It is not whole in this process, has lazy parameters, or is TorchScript's.
     """
     module = _inner(module)
     if isinstance(module, torch.jit.ScriptModule):
-        return copy.deepcopy(module).cpu().eval()
+        raise ModelError(
+            "A module of TorchScript cannot be saved here: pass the module that it was made of."
+        )
     # What is in the memo already is taken for the copy of its original, ties among layers too.
     memo: dict[int, object] = {}
     for name, tensor in itertools.chain(

@@ -231,6 +231,13 @@ def test_what_spreads_or_compiles_a_model_is_left_out(
     assert said_by(copy) == said_by(net)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated:DeprecationWarning")
+def test_a_module_of_torchscript_is_refused() -> None:
+    """It is no pickle; what it was made of is."""
+    snapshot = Snapshot.of(torch.jit.script(nn.Linear(4, 2)))
+    assert "pass the module that it was made of" in str(snapshot.error)
+
+
 def test_a_method_of_a_module_stands_for_the_module() -> None:
     """What can be measured as `model.forward` can be saved as it."""
     net = Net()

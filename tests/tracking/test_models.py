@@ -375,3 +375,28 @@ def test_a_model_whose_upload_is_cut_is_sent_again_whole(server: Server) -> None
             tracking_uri=server.uri,
         )
         assert made.version == 1
+
+
+class Full(optuna.storages.InMemoryStorage):
+    """A storage that takes no result."""
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:  # noqa: ANN401
+        """Refuse what completes a trial."""
+        if key == ATTRIBUTE and value["state"] == "complete":
+            raise OSError("no space left")
+        super().set_trial_user_attr(trial_id, key, value)
+
+
+def test_a_result_that_the_storage_refuses_leaves_no_model() -> None:
+    """The trial has failed, and a failed one's model is nowhere."""
+    objective = go.green_objective(
+        country="FRA", meter=METER, trackers=[go.MLflowTracker()], save_model=True
+    )(lambda _trial: (0.5, Constant(1.0)))
+    study = go.create_study("s", storage=Full())
+    study.optimize(objective, n_trials=1, catch=OSError)
+    (trial,) = study.trials
+    assert trial.state == optuna.trial.TrialState.FAIL
+    assert kept_of(study) is None
+    assert trial.user_attrs[ATTRIBUTE]["overhead_kwh"]
+    assert value_of(runs()[0]) is None
+    assert waiting_files() == []
