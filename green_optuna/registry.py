@@ -59,7 +59,6 @@ def register(
     *,
     alias: str | None = None,
     tracking_uri: str | None = None,
-    training_type: str | None = None,
 ) -> RegisteredModel:
     """Register the model of a selected trial in MLflow, with its energy card.
 
@@ -71,7 +70,6 @@ def register(
         name: The registered model, made if need be.
         alias: An alias for the version, such as "green"; ``models:/name@alias`` loads it.
         tracking_uri: The store that the trial's run is in; MLflow's current one unless given.
-        training_type: "pre-training" or "fine-tuning", for the card.
 
     Raises:
         OptionError: MLflow refuses the name or the alias.
@@ -82,7 +80,7 @@ def register(
     registry.check_names(name, alias)
     _check_saved(selection)
     uri, client = registry.store_client(tracking_uri)
-    card = selection.card(training_type=training_type)
+    card = selection.card()
     # MLflow's registry looks the model up in the store that is current, whatever its client's is.
     with registry.registry_errors(uri), CurrentUri().set_to(uri):
         logged = registry.saved_model(client, uri, _run_of(selection, client, uri))

@@ -9,6 +9,7 @@ from green_optuna.errors import ModelError
 from green_optuna.outcome import model_of
 from green_optuna.record import in_one_line
 from green_optuna.saving import SavedModel, Snapshot, discard, models_folder, write_model
+from green_optuna.urls import shown_text
 
 if TYPE_CHECKING:
     from green_optuna.record import TrialRecord
@@ -67,6 +68,7 @@ class TrialSaving:
         except Exception as error:
             # Whatever it is, a full disk too: the trial's result counts, and is kept.
             said = str(error) if isinstance(error, ModelError) else in_one_line(error)
+            said = shown_text(said)
             self._session.warn_once(
                 f"The model of trial {record.number} was not saved, and others may not be: {said}",
                 of="save_model",

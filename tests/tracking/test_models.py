@@ -26,13 +26,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from servers import Fate, Server
 
+# The test's own store is MLflow's current one.
+pytestmark = pytest.mark.usefixtures("_fluent")
+
 METER = go.ReplayMeter(cpu_w=50.0, ram_w=10.0)
-
-
-@pytest.fixture(autouse=True)
-def _own_store(mlflow_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the test's own store MLflow's current one."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_uri)
 
 
 class Constant(nn.Module):

@@ -210,17 +210,18 @@ def test_another_store_has_no_such_run(mlflow_uri: str, tmp_path: Path) -> None:
         go.register(best_of(study), "digits", tracking_uri=f"sqlite:///{empty}")
 
 
+@pytest.mark.parametrize("uri", [None, "sqlite:///mistyped.db"])
 def test_where_there_is_no_store_none_is_made(
-    mlflow_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    uri: str | None, mlflow_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A command in the wrong folder leaves no empty database there."""
+    """A command in the wrong folder, or with a wrong name, leaves no empty database there."""
     study, _ = make_study(mlflow_uri)
     selection = best_of(study)
     nowhere = tmp_path / "nowhere"
     nowhere.mkdir()
     monkeypatch.chdir(nowhere)
-    with pytest.raises(go.RegistryError, match="There is no MLflow store here"):
-        go.register(selection, "digits")
+    with pytest.raises(go.RegistryError, match=r"There is no MLflow store sqlite:///.*nowhere"):
+        go.register(selection, "digits", tracking_uri=uri)
     assert list(nowhere.iterdir()) == []
 
 

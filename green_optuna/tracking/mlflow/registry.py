@@ -5,7 +5,6 @@ Only clients with explicit ids are used, as for runs.
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,19 +60,19 @@ def store_client(uri: str | None) -> tuple[str, MlflowClient]:
         uri: Its tracking URI; MLflow's current one unless given.
 
     Raises:
-        RegistryError: Nobody said which store it is, and there is none here.
+        RegistryError: It is a file that is not there.
         TrackerError: It does not answer.
     """
     import mlflow
 
-    named = uri or os.environ.get("MLFLOW_TRACKING_URI")
-    is_set = mlflow.is_tracking_uri_set()  # type: ignore[no-untyped-call]
-    if not named and not is_set and not Path("mlflow.db").exists():
-        raise RegistryError(
-            f"There is no MLflow store here (mlflow.db in {str(Path.cwd())!r}): name the one that "
-            "the trials' runs are in, as tracking_uri=, --mlflow-uri or MLFLOW_TRACKING_URI."
-        )
     found = absolute_uri(uri or mlflow.get_tracking_uri())
+    # MLflow would make one, where there is none.
+    file = found.partition(":///")[2].partition("?")[0] if scheme_of(found) == "sqlite" else ""
+    if file and not file.startswith((":memory:", "file:")) and not Path(file).exists():
+        raise RegistryError(
+            f"There is no MLflow store {found}: name the one that the trials' runs are in, as "
+            "tracking_uri=, --mlflow-uri or MLFLOW_TRACKING_URI."
+        )
     if is_server(found):
         client = impatient_client(found)
         check_server(found, client._tracking_client.store.get_host_creds)
