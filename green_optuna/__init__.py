@@ -75,7 +75,21 @@ from green_optuna.record import Report, TrialRecord
 from green_optuna.references import PlacedReference, ReferencePoint, read_references
 from green_optuna.registry import RegisteredModel, register
 from green_optuna.repeating import repeat_trials
-from green_optuna.rules import BestQuality, Knee, MinCO2e, Rule, Tolerance
+from green_optuna.rules import (
+    BestQuality,
+    Capped,
+    Contribution,
+    Custom,
+    EpsilonConstraint,
+    Knee,
+    Lexicographic,
+    MinCO2e,
+    Ranking,
+    Rule,
+    Tolerance,
+    Utopia,
+    WeightedSum,
+)
 from green_optuna.runs import RunRecord
 from green_optuna.saving import SavedModel
 from green_optuna.scores import (
@@ -84,7 +98,7 @@ from green_optuna.scores import (
     mean_opinion_score,
     relative_score,
 )
-from green_optuna.selection import Selection
+from green_optuna.selection import Saving, Selection
 from green_optuna.study import create_study, load_study
 from green_optuna.terms import StudyTerms
 from green_optuna.tracking import (
@@ -107,15 +121,19 @@ __all__ = [
     "Budget",
     "BudgetReached",
     "CapPruner",
+    "Capped",
     "CarbonBudget",
     "ComponentDiagnosis",
     "ComponentEnergy",
+    "Contribution",
+    "Custom",
     "Device",
     "Diagnosis",
     "DirectionsError",
     "DominancePruner",
     "EmptyStudyError",
     "EndedTrial",
+    "EpsilonConstraint",
     "Estimate",
     "Expected",
     "FlopCount",
@@ -133,6 +151,7 @@ __all__ = [
     "LearningCurve",
     "Ledger",
     "LedgerRow",
+    "Lexicographic",
     "MLflowTracker",
     "MeasuredFunction",
     "MeasuredRun",
@@ -160,6 +179,7 @@ __all__ = [
     "Pruner",
     "QualityBounds",
     "QualityError",
+    "Ranking",
     "ReferencePoint",
     "RegisteredModel",
     "RegistryError",
@@ -170,6 +190,7 @@ __all__ = [
     "RunRecord",
     "Saved",
     "SavedModel",
+    "Saving",
     "Selection",
     "Source",
     "Spending",
@@ -184,7 +205,9 @@ __all__ = [
     "TrialRecord",
     "TrialTimeoutError",
     "Uncertainty",
+    "Utopia",
     "WandbTracker",
+    "WeightedSum",
     "WorthRepeating",
     "__version__",
     "count_flops",

@@ -15,7 +15,7 @@ from green_optuna.figures import front_figure
 from green_optuna.folders import write_atomically
 from green_optuna.provenance import Provenance, describe_mixture, is_mixed, provenance_of
 from green_optuna.references import joint_rows, place, read_references, reference_rows
-from green_optuna.rules import Rule, Tolerance, rule_by_name
+from green_optuna.rules import as_rule
 from green_optuna.selection import Selection, finite_or_none
 from green_optuna.trial_rows import trial_rows
 from green_optuna.uncertainty import Uncertainty
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from green_optuna.carbon import Grid
     from green_optuna.ledger import Ledger
     from green_optuna.references import PlacedReference, ReferenceTable
+    from green_optuna.rules import Figure, Rule
     from green_optuna.uncertainty import WorthRepeating
 
 
@@ -113,8 +114,8 @@ class ParetoFront:
         return " ".join([*mixture, *self.candidates.notes]) or None
 
     @property
-    def probabilities(self) -> dict[int, float] | None:
-        """How probable it is that each member is on the front, by its trial's number.
+    def probabilities(self) -> dict[int | str, float] | None:
+        """How probable it is that each member is on the front, by its trial's number or label.
 
         The true objectives are drawn from what the trials' intervals tell (see
         :mod:`green_optuna.doubt`), and the probability is the share of the draws in which the
@@ -124,20 +125,22 @@ class ParetoFront:
         known = self.uncertainty.probabilities
         if known is None:
             return None
-        return dict(zip(self.numbers, known[list(self.rows)].tolist(), strict=True))
+        names = (name_of(trial) for trial in self.trials)
+        return dict(zip(names, known[list(self.rows)].tolist(), strict=True))
 
     def __len__(self) -> int:
         """How many trials are on the front."""
         return len(self.rows)
 
     def select(
-        self, rule: Rule | str | None = None, *, min_probability: float | None = None
+        self, rule: Rule | str | Figure | None = None, *, min_probability: float | None = None
     ) -> Selection:
         """Select one trial of the front.
 
         Args:
-            rule: A rule, or its name for the rule's defaults. The default is
-                ``Tolerance(0.01)``: the least CO2e within 1 % of the best quality.
+            rule: A rule, its name for the rule's defaults, or a function of your own as
+                :class:`Custom` takes it. The default is ``Tolerance(0.01)``: the least CO2e
+                within 1 % of the best quality, or the least energy where there is no CO2e.
             min_probability: Choose among the members alone that are on the front with at least
                 this probability, above 0 and 1 at most.
 
@@ -147,9 +150,7 @@ class ParetoFront:
             OptionError: The rule is unknown, or wants an objective that the front has not; or
                 there is no telling how probable a member is.
         """
-        if isinstance(rule, str):
-            rule = rule_by_name(rule)
-        chosen_by = rule or Tolerance()
+        chosen_by = as_rule(rule).fitted(self.objectives)
         if not self.rows:
             raise EmptyStudyError(
                 f"The study {self.study_name!r} has no completed trial that meets its "
@@ -158,16 +159,18 @@ class ParetoFront:
         rows = self.rows
         if min_probability is not None:
             rows = self.uncertainty.probable(rows, min_probability)
-        losses = self.candidates.losses[list(rows)]
-        row = rows[chosen_by.choose(losses, self.objectives)]
+        ranking = chosen_by.rank(self.candidates.losses[list(rows)], self.objectives)
+        row = rows[ranking.chosen]
         return Selection(
             trial=self.candidates.trials[row],
             rule=chosen_by,
             objectives=self.candidates.values(row),
             study_name=self.study_name,
+            ranking=ranking,
+            candidates=self.candidates,
+            rows=rows,
             probability=self.uncertainty.of(row) if min_probability is not None else None,
-            ledger=self.ledger,
-            study_key=self.candidates.study_key,
+            min_probability=min_probability,
         )
 
     def worth_repeating(self, rule: Rule | str | None = None) -> WorthRepeating:
@@ -186,8 +189,9 @@ class ParetoFront:
             OptionError: The rule is unknown, or wants an objective that the front has not.
         """
         selection = self.select(rule)
-        row = self.rows[self.numbers.index(selection.number)]
-        return self.uncertainty.worth_repeating(selection.rule, row)
+        return self.uncertainty.worth_repeating(
+            selection.rule, selection.rows[selection.ranking.chosen]
+        )
 
     def to_dataframe(self, *, dominated: bool = False, references: bool = False) -> pd.DataFrame:
         """Give one row a trial: its number, objectives, quality, energy and hyperparameters.

@@ -165,16 +165,54 @@ def hypervolume(losses: npt.ArrayLike, reference: npt.ArrayLike) -> float:
     """
     import moocore
 
-    table, corner = as_losses(losses), _as_floats(reference, "reference")
+    table = as_losses(losses)
+    corner = _corner(reference, table)
+    inside = table[(table < corner).all(axis=1)]
+    if np.isneginf(inside).any():
+        return math.inf  # moocore crashes on -inf
+    return float(moocore.hypervolume(inside, ref=corner))
+
+
+def hypervolume_contributions(
+    losses: npt.ArrayLike, reference: npt.ArrayLike
+) -> npt.NDArray[np.float64]:
+    """Measure how much hypervolume a set of rows would lose without each of them.
+
+    A row that another one dominates, that is given twice, or that is not below the reference in
+    every objective, contributes nothing; rows that others dominate are as if they were not there.
+
+    Args:
+        losses: Losses in the shape of (n, m), all minimised, finite or +inf. n may be 0.
+        reference: The worst losses that count, in the shape of (m,), finite.
+
+    Returns:
+        Volumes in the shape of (n,), in the product of the objectives' units.
+
+    Raises:
+        OptionError: The losses are no table of numbers, one of them is NaN or -inf, or the
+            reference does not have one finite number an objective.
+    """
+    import moocore
+
+    table = as_losses(losses)
+    corner = _corner(reference, table)
+    if np.isneginf(table).any():
+        raise OptionError("losses has -inf: what a row contributes is then no number")
+    volumes = np.zeros(len(table))
+    inside = (table < corner).all(axis=1)
+    if inside.any():  # moocore wants a row
+        volumes[inside] = moocore.hv_contributions(table[inside], ref=corner)
+    return volumes
+
+
+def _corner(reference: npt.ArrayLike, table: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    corner = _as_floats(reference, "reference")
     if corner.shape != table.shape[1:] or not np.isfinite(corner).all():
         raise OptionError(
             f"reference is {corner.tolist()}: give one finite number an objective "
             f"({table.shape[1]} in all), worse than every loss that should count"
         )
-    inside = table[(table < corner).all(axis=1)]
-    if np.isneginf(inside).any():
-        return math.inf  # moocore crashes on -inf
-    return float(moocore.hypervolume(inside, ref=corner))
+    return corner
 
 
 def _as_floats(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float64]:

@@ -3,54 +3,85 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from green_optuna.cards import ModelCard
-from green_optuna.checkpoints import checkpoint_of, label_of
+from green_optuna.checkpoints import checkpoint_of, label_of, name_of
+from green_optuna.errors import OptionError
+from green_optuna.pareto import dominance
 from green_optuna.record import inference_of, measurement_of, saved_model_of, trial_intervals
 from green_optuna.repricing import describe_grid, repriced_for
+from green_optuna.rules import BestQuality
 from green_optuna.terms import ATTRIBUTE
-from green_optuna.units import describe_quantity
+from green_optuna.units import describe_quantity, format_co2e
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from optuna.trial import FrozenTrial
 
+    from green_optuna.candidates import Candidates
     from green_optuna.carbon import Grid
     from green_optuna.energy import Measurement
     from green_optuna.inference import InferenceCost
     from green_optuna.intervals import Interval
-    from green_optuna.ledger import Ledger
-    from green_optuna.rules import Rule
+    from green_optuna.rules import Ranking, Rule, Scale
     from green_optuna.saving import SavedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What a selected trial saves against the one of the best quality.
+
+    Attributes:
+        against: The number of the trial of the best quality on the front; of a checkpoint, its
+            label.
+        co2e_kg: How much less CO2e the selected one cost, in kg; below 0 where it cost more.
+        share: The same as a share of what the best one cost; None where that is nothing.
+    """
+
+    against: int | str
+    co2e_kg: float
+    share: float | None
+
+    def __str__(self) -> str:
+        """Say it in a clause, in units for a person."""
+        share = "" if self.share is None else f" ({100 * abs(self.share):.0f} %)"
+        more = "less" if self.co2e_kg >= 0 else "more"
+        amount = f"{format_co2e(abs(self.co2e_kg))} of CO2e{share} {more}"
+        return f"{amount} than trial {self.against}, which has the best quality"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The trial that a rule selected, and what is known of it.
+    """The trial that a rule selected, why, and what is known of it.
 
     Attributes:
         trial: The selected trial.
-        rule: The rule that selected it.
+        rule: The rule that selected it, with all that it left open filled in.
         objectives: Its objective values by name, in the study's units.
         study_name: The study it belongs to.
+        ranking: What the rule made of the front's members, in their order.
+        candidates: All completed trials of the study.
+        rows: The rows of ``candidates`` that it was chosen from: the front's, in the order of the
+            trials' numbers, or those that are probable enough.
         probability: How probable it is that the trial is on the front, where it was selected with
             ``min_probability=``.
-        ledger: What the whole study has spent; None where that is not known.
-        study_key: The study's key in the trackers; None where green_optuna has not run in it.
+        min_probability: The least probability that was asked for.
     """
 
     trial: FrozenTrial
     rule: Rule
     objectives: Mapping[str, float]
     study_name: str
+    ranking: Ranking = field(repr=False, compare=False)
+    candidates: Candidates = field(repr=False, compare=False)
+    rows: tuple[int, ...] = field(repr=False, compare=False)
     probability: float | None = None
-    ledger: Ledger | None = None
-    study_key: str | None = None
+    min_probability: float | None = None
 
     @property
     def number(self) -> int:
@@ -151,21 +182,124 @@ class Selection:
             params=self.params,
             measurement=self.measurement,
             inference=self.inference,
-            ledger=self.ledger,
+            ledger=self.candidates.ledger,
             run_ids=self.run_ids,
             model=self.saved_model,
             training_type=training_type,
         )
 
+    @property
+    def study_key(self) -> str | None:
+        """The study's key in the trackers, or None where green_optuna has not run in it."""
+        return self.candidates.study_key
+
+    @property
+    def scale(self) -> Scale | None:
+        """The scale of the axes ("linear", "log" or "rank") where the rule normalised them."""
+        return self.ranking.scale
+
+    @property
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """What the rule put at 0 and at 1 of each axis that it normalised, in the data's units."""
+        return dict(self.ranking.bounds)
+
+    @property
+    def runner_up(self) -> int | str | None:
+        """The number of the trial that comes next by the rule, under the same limits.
+
+        Of a checkpoint, its label. None where no other trial of the front meets them.
+        """
+        place = self.ranking.runner_up
+        return None if place is None else self._name(place)
+
+    @property
+    def margin(self) -> float | None:
+        """By how much the runner-up is behind, in the rule's own figure; None without one."""
+        return self.ranking.margin
+
+    @property
+    def saving(self) -> Saving | None:
+        """What it saves against the front's trial of the best quality.
+
+        None where the front has no quality, or it is not known what both cost.
+        """
+        rows = self.ranking.rows
+        if "quality_loss" not in rows.names:
+            return None
+        best = BestQuality().choose(rows.losses, rows.names)
+        cost, least = self._co2e_kg(best), self._co2e_kg(self.ranking.chosen)
+        if cost is None or least is None:
+            return None
+        saved_kg = cost - least
+        return Saving(self._name(best), saved_kg, saved_kg / cost if cost > 0 else None)
+
+    def why_not(self, name: int | str) -> str:
+        """Say in one clause why another trial was not selected.
+
+        Args:
+            name: The number of a completed trial of the study, on the front or not, or the label
+                of a checkpoint.
+
+        Raises:
+            OptionError: It is the selected trial, or none that has completed.
+        """
+        if name == name_of(self.trial):
+            raise OptionError(f"trial {name} is the one that was selected")
+        for row, trial in enumerate(self.candidates.trials):
+            if name_of(trial) == name:
+                return self._why_not(row)
+        raise OptionError(f"trial {name} of {self.study_name!r} has not completed")
+
+    def why_not_others(self) -> dict[int | str, str]:
+        """Say of each other member of the front, by its number, why it was not selected."""
+        others = (place for place in range(len(self.rows)) if place != self.ranking.chosen)
+        return {self._name(place): self.ranking.why_not(place) for place in others}
+
+    def _why_not(self, row: int) -> str:
+        if row in self.rows:
+            return self.ranking.why_not(self.rows.index(row))
+        if not self.candidates.feasible[row]:
+            return "it violates a constraint of the study"
+        better = dominance(self.ranking.rows.losses, self.candidates.losses[[row]])[:, 0]
+        if better.any():
+            return f"dominated by trial {self._name(int(better.argmax()))}"
+        # Only where it was chosen from a part of the front.
+        return f"not on the front with a probability of {self.min_probability:g} or more"
+
+    def _name(self, place: int) -> int | str:
+        """Give the number, or a checkpoint's label, by the place among those chosen from."""
+        return name_of(self.candidates.trials[self.rows[place]])
+
+    def _co2e_kg(self, place: int) -> float | None:
+        """Give what a run of a member of the front cost, in kg, or None where nobody knows."""
+        rows = self.ranking.rows
+        if "co2e_kg" in rows.names:
+            co2e_kg = float(rows.column("co2e_kg")[place])
+            return co2e_kg if math.isfinite(co2e_kg) else None
+        measurement = measurement_of(self.candidates.trials[self.rows[place]])
+        return None if measurement is None else measurement.co2e_per_run_kg
+
     def to_dict(self) -> dict[str, Any]:
         """Give the selection as plain data, ready for JSON; None where no number is finite."""
-        measurement, inference = self.measurement, self.inference
+        measurement, inference, saving = self.measurement, self.inference, self.saving
+        rule, ranking = self.rule.to_dict(), self.ranking
         plain: dict[str, Any] = {
             "study": self.study_name,
             "trial": self.number,
             **({} if self.step is None else {"step": self.step, "checkpoint": self.checkpoint}),
-            "rule": self.rule.name,
+            "rule": rule["name"],
+            "rule_arguments": rule["arguments"],
             "rule_description": self.rule.describe(),
+            "scale": self.scale,
+            "bounds": self.bounds,
+            "figure": {
+                "name": ranking.figure_name,
+                "value": float(ranking.figure[ranking.chosen]),
+            },
+            "n_front": len(self.rows),
+            "runner_up": self.runner_up,
+            "margin": self.margin,
+            "saving": None if saving is None else asdict(saving),
             "objectives": dict(self.objectives),
             "intervals": {
                 name: None if one is None else one.to_dict() for name, one in self.intervals.items()
@@ -185,13 +319,39 @@ class Selection:
         return {name: finite_or_none(value) for name, value in plain.items()}
 
     def __str__(self) -> str:
-        """Say which trial was selected, by which rule, and what it scores."""
+        """Say in sentences which trial was selected, by which rule, what it scores and saves."""
         scores = ", ".join(
             describe_quantity(name, value) for name, value in self.objectives.items()
         )
-        said = f"Trial {self.label} of {self.study_name!r} ({self.rule.describe()}): {scores}."
-        grid = self.repriced_for
-        return said if grid is None else f"{said} CO2e is repriced for {describe_grid(grid)}."
+        said = [
+            f"Trial {self.label} of {self.study_name!r} ({self.rule.describe()}): {scores}",
+            *self._saving_in_words(),
+            self.describe_runner_up(),
+        ]
+        if self.repriced_for is not None:
+            said.append(f"CO2e is repriced for {describe_grid(self.repriced_for)}")
+        return " ".join(f"{sentence}." for sentence in said)
+
+    def describe_runner_up(self) -> str:
+        """Say in one clause which trial comes next, and by how much it is behind."""
+        place, n = self.ranking.runner_up, len(self.rows)
+        where = "on the front"
+        if self.min_probability is not None:
+            where += f" with a probability of {self.min_probability:g} or more"
+        if place is not None:
+            why = self.ranking.why_not(place)
+            return f"Of {n} {where}, trial {self._name(place)} is next: {why}"
+        if n > 1:
+            return f"Of {n} {where}, no other is within the rule's limits"
+        return f"It is alone {where}"
+
+    def _saving_in_words(self) -> list[str]:
+        saving = self.saving
+        if saving is None:
+            return []
+        if saving.against == name_of(self.trial):
+            return ["It has the best quality"]
+        return [f"It took {saving}"]
 
 
 def finite_or_none(value: Any) -> Any:  # noqa: ANN401 - whatever a hyperparameter may be

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from kept import GRID, kept, made_measurement, study_of
 from optuna.trial import TrialState, create_trial
 
 import green_optuna as go
+from green_optuna.checkpoints import checkpoint_of
 from green_optuna.cli import main
 from green_optuna.cli.render import front_table, selection_table
 from green_optuna.pareto import hypervolume
@@ -120,8 +122,8 @@ def test_steps_whose_parameters_nobody_told_of_are_left_out_of_a_front_over_them
 
 def step_of(trial: FrozenTrial) -> tuple[int | None, str | None]:
     """Give the step and the path of a candidate."""
-    selection = go.Selection(trial=trial, rule=go.Tolerance(), objectives={}, study_name="")
-    return selection.step, selection.checkpoint
+    checkpoint = checkpoint_of(trial)
+    return (None, None) if checkpoint is None else (checkpoint.step, checkpoint.path)
 
 
 def test_a_checkpoint_has_the_costs_by_its_step() -> None:
@@ -130,12 +132,7 @@ def test_a_checkpoint_has_the_costs_by_its_step() -> None:
     reports = reports_from_rows(study.trials[0].user_attrs[REPORTS_ATTRIBUTE])
     front = go.pareto_front(study, checkpoints=True)
     for row, report in ((0, reports[0]), (1, reports[2])):
-        chosen = go.Selection(
-            trial=front.candidates.trials[row],
-            rule=go.Tolerance(),
-            objectives=front.candidates.values(row),
-            study_name="run",
-        )
+        chosen = replace(front, rows=(row,)).select()
         assert chosen.quality == report.quality
         assert chosen.objectives["quality_loss"] == 1.0 - report.quality
         assert chosen.objectives["co2e_kg"] == pytest.approx(GRID.co2e_kg(report.energy_kwh))

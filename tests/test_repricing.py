@@ -18,6 +18,7 @@ from optuna.trial import TrialState, create_trial
 import green_optuna as go
 from green_optuna.cli import main
 from green_optuna.cli.render import front_table
+from green_optuna.record import measurement_of
 from green_optuna.runs import RunRecord
 
 if TYPE_CHECKING:
@@ -53,10 +54,7 @@ def test_one_factor_changes_no_dominance(trials: list[FrozenTrial], grid: go.Gri
     study = study_of(trials)
     front, there = go.pareto_front(study), go.pareto_front(study, grid=grid)
     assert there.numbers == front.numbers
-    measured = [
-        go.Selection(trial=trial, rule=go.Tolerance(), objectives={}, study_name="kept").measurement
-        for trial in front.candidates.trials
-    ]
+    measured = [measurement_of(trial) for trial in front.candidates.trials]
     expected = [
         one.energy_kwh * grid.carbon_intensity_g_per_kwh / 1000 * grid.pue
         for one in measured

@@ -15,14 +15,38 @@ from hypothesis import strategies as st
 
 from green_optuna.errors import EmptyStudyError, NoModelMeetsCapsError, OptionError
 from green_optuna.pareto import non_dominated
-from green_optuna.rules import RULES, BestQuality, Knee, MinCO2e, Rule, Tolerance, rule_by_name
+from green_optuna.rules import (
+    RULES,
+    BestQuality,
+    Capped,
+    Contribution,
+    Custom,
+    EpsilonConstraint,
+    Knee,
+    Lexicographic,
+    MinCO2e,
+    Rule,
+    Tolerance,
+    Utopia,
+    WeightedSum,
+    rule_by_name,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy.typing as npt
 
 Row = tuple[float, ...]
 
 NAMES = ("quality_loss", "co2e_kg", "n_params")
+
+
+def cheapest(losses: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+    """A rule of one's own that is at home anywhere: no row is chosen that another dominates."""
+    return losses["co2e_kg"]
+
+
 RULES_TO_TRY = (
     Tolerance(),
     Tolerance(0.3),
@@ -32,7 +56,21 @@ RULES_TO_TRY = (
     BestQuality(),
     Knee(),
     Knee(objectives=("n_params", "co2e_kg")),
+    Knee(scale="rank"),
+    EpsilonConstraint(minimise="n_params", caps={"co2e_kg": math.inf}),
+    Capped(Utopia(), {"n_params": math.inf}),
+    Lexicographic(),
+    Lexicographic({"n_params": 0.5, "co2e_kg": 0.25, "quality_loss": 0}),
+    WeightedSum(),
+    WeightedSum(weights={"co2e_kg": 3, "n_params": 0}, scale="rank"),
+    Utopia(),
+    Utopia(p=1, scale="rank"),
+    Utopia(p=math.inf, weights={"quality_loss": 0.1}),
+    Contribution(),
+    Contribution(scale="rank", reference=1.5),
+    Custom(cheapest),
 )
+
 
 thousandths = st.integers(0, 1000).map(lambda k: k / 1000)
 few = st.integers(0, 5).map(float)
@@ -464,8 +502,41 @@ def test_a_loss_that_is_no_loss_is_refused(bad: float, message: str) -> None:
         ),
         (BestQuality(), "best quality"),
         (BestQuality(max_co2e_kg=1.2e-5), "best quality with at most 12.0 mg of CO2e"),
-        (Knee(), "knee of quality loss against CO2e"),
-        (Knee(objectives=("mine", "energy_kwh")), "knee of mine against energy"),
+        (Knee(), "knee of quality loss against CO2e on linear axes"),
+        (
+            Knee(objectives=("mine", "energy_kwh"), scale="log"),
+            "knee of mine against energy on log axes",
+        ),
+        (
+            Tolerance(minimise="n_params"),
+            "least number of parameters within 1 % of the best quality",
+        ),
+        (
+            EpsilonConstraint(
+                minimise="energy_kwh", caps={"flops": 2e6, "co2e_kg": 1e-6, "quality_loss": 0.1}
+            ),
+            "least energy with at most 1.00 mg of CO2e, FLOPs at most 2.00 M and quality loss "
+            "at most 0.1",
+        ),
+        (
+            Capped(Tolerance(), {"n_params": 100}),
+            "least CO2e within 1 % of the best quality, among those with at most 100 parameters",
+        ),
+        (Lexicographic(), "best quality within 1 %, then least CO2e"),
+        (
+            WeightedSum(weights={"co2e_kg": 2, "n_params": 0, "quality_loss": 1}, scale="rank"),
+            "least weighted sum of 2 x CO2e and quality loss, rank axes scaled to the front",
+        ),
+        (
+            Utopia(p=math.inf),
+            "nearest to the utopia point in all objectives, p = inf, "
+            "linear axes scaled to the front",
+        ),
+        (
+            Contribution(scale="log"),
+            "largest hypervolume contribution, log axes scaled to the front, reference at 1.1",
+        ),
+        (Custom(cheapest, label="CO2e a parameter"), "least CO2e a parameter"),
     ],
 )
 def test_a_rule_describes_itself(rule: Rule, words: str) -> None:
@@ -484,7 +555,7 @@ def test_a_rule_is_a_value(rule: Rule) -> None:
             setattr(rule, option.name, None)
 
 
-@pytest.mark.parametrize("name", ["tolerance", "min-co2e", "best-quality", "knee"])
+@pytest.mark.parametrize("name", RULES)
 def test_a_rule_is_made_by_its_name(name: str) -> None:
     """Each name gives the rule of that name with its defaults."""
     rule = rule_by_name(name)
@@ -493,12 +564,17 @@ def test_a_rule_is_made_by_its_name(name: str) -> None:
 
 
 def test_every_rule_has_a_name() -> None:
-    """The rules by name are the four there are, and the mapping cannot be changed."""
+    """The rules by name are those that have defaults, and the mapping cannot be changed."""
     assert dict(RULES) == {
         "tolerance": Tolerance,
+        "epsilon-constraint": EpsilonConstraint,
         "min-co2e": MinCO2e,
         "best-quality": BestQuality,
+        "lexicographic": Lexicographic,
+        "weighted-sum": WeightedSum,
+        "utopia": Utopia,
         "knee": Knee,
+        "contribution": Contribution,
     }
     with pytest.raises(TypeError):
         RULES["mine"] = Knee  # type: ignore[index]

@@ -33,7 +33,7 @@ from green_optuna.cli.options import (
 )
 from green_optuna.cli.privacy import without_secrets
 from green_optuna.cli.render import Format
-from green_optuna.cli.spelling import flag, key, names_in, rule_options
+from green_optuna.cli.spelling import amounts, flag, key, names_in, rule_options
 from green_optuna.errors import (
     GreenOptunaError,
     MeterError,
@@ -127,7 +127,13 @@ def select(
     study: StudyArgument = None,
     storage: StorageOption = None,
     rule: Annotated[
-        str, typer.Option(help="tolerance, min-co2e, best-quality or knee.")
+        str,
+        typer.Option(
+            metavar="RULE",
+            help="tolerance, epsilon-constraint, min-co2e, best-quality, lexicographic, "
+            "weighted-sum, utopia, knee, contribution, or path/to/file.py:function for a figure "
+            "of your own.",
+        ),
     ] = "tolerance",
     tolerance: Annotated[
         float | None,
@@ -136,6 +142,21 @@ def select(
     absolute: Annotated[
         float | None,
         typer.Option(help="tolerance: or an amount of quality, on the scale from 0 to 1."),
+    ] = None,
+    minimise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="tolerance, epsilon-constraint: what is made least; co2e_kg unless given.",
+        ),
+    ] = None,
+    caps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--max",
+            metavar="NAME=MOST",
+            help="Any rule: the most allowed of an objective, in its unit; may come several times.",
+        ),
     ] = None,
     max_co2e_kg: Annotated[
         float | None, typer.Option(help="best-quality: the most CO2e allowed, in kg.")
@@ -146,12 +167,50 @@ def select(
     max_n_params: Annotated[
         float | None, typer.Option(help="best-quality, min-co2e: the most parameters allowed.")
     ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A=SHARE,B",
+            help="lexicographic: objectives, the most important first, each with the share of its "
+            "best to give up; quality_loss=0.01,co2e_kg unless given.",
+        ),
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weight",
+            metavar="NAME=WEIGHT",
+            help="weighted-sum, utopia: an objective's weight, 1 unless given; may come several "
+            "times.",
+        ),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCALE",
+            help="weighted-sum, utopia, knee, contribution: linear, log or rank; linear unless "
+            "given.",
+        ),
+    ] = None,
+    p: Annotated[
+        float | None, typer.Option("--p", help="utopia: distance 1, 2 or inf; 2 unless given.")
+    ] = None,
     objectives: Annotated[
         str | None,
         typer.Option(
             metavar="A,B", help="knee: two objectives; quality_loss,co2e_kg unless given."
         ),
     ] = None,
+    reference: Annotated[
+        float | None,
+        typer.Option(
+            help="contribution: the reference point on each axis, on which the worst trial is 1; "
+            "1.1 unless given."
+        ),
+    ] = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Also why each other trial of the front was not selected.")
+    ] = False,
     checkpoints: CheckpointsOption = False,
     min_probability: Annotated[
         float | None,
@@ -177,10 +236,17 @@ def select(
         name=rule,
         relative=tolerance,
         absolute=absolute,
+        minimise=minimise,
+        caps=amounts("--max", caps),
         max_co2e_kg=max_co2e_kg,
         max_quality_loss=max_quality_loss,
         max_n_params=max_n_params,
+        order=amounts("--order", names_in(order), default=0.0),
+        weights=amounts("--weight", weights),
+        scale=scale,
+        p=p,
         objectives=names_in(objectives),
+        reference=reference,
     )
     deploy = Deployment(register=register, alias=alias, card=card, mlflow_uri=mlflow_uri)
     with rule_options(flag):
@@ -189,6 +255,7 @@ def select(
             study,
             storage,
             made,
+            why=why,
             checkpoints=checkpoints,
             min_probability=min_probability,
             allow_mixed=allow_mixed,

@@ -36,6 +36,17 @@ if TYPE_CHECKING:
     from green_optuna.selection import Selection
 
 
+# Of what a selection holds by name, the columns that they have in CSV.
+_COLUMNS = {
+    "rule_arguments": "rule_{}",
+    "figure": "figure_{}",
+    "saving": "saving_{}",
+    "objectives": "{}",
+    "params": "param_{}",
+    "run_ids": "{}_run_id",
+}
+
+
 class Format(enum.StrEnum):
     """How a result is written."""
 
@@ -145,6 +156,9 @@ def selection_table(selection: Selection) -> Table:
     if selection.probability is not None:
         shown = show_quantity("probability", selection.probability)
         table.add_row(quantity_heading("probability"), shown)
+    if selection.saving is not None and selection.saving.against != selection.number:
+        table.add_row("saving", str(selection.saving))
+    table.add_row("runner-up", selection.describe_runner_up())
     if selection.quality is not None:
         table.add_row("quality", show_quantity("quality", selection.quality))
     for name, value in selection.objectives.items():
@@ -174,6 +188,18 @@ def _inference_rows(selection: Selection) -> Iterator[tuple[str, str]]:
     yield "inference", inference.called
 
 
+def others_table(selection: Selection) -> Table:
+    """Draw why each other trial of the front was not selected."""
+    from rich.table import Table
+
+    table = Table(title="Why not the others", title_justify="left")
+    table.add_column("trial", justify="right")
+    table.add_column("reason", overflow="fold")
+    for number, reason in selection.why_not_others().items():
+        table.add_row(str(number), reason)
+    return table
+
+
 def front_text(front: ParetoFront, output: Format, *, dominated: bool) -> str:
     """Write a front as JSON or CSV, in the units of the data."""
     if output is Format.csv:
@@ -182,27 +208,42 @@ def front_text(front: ParetoFront, output: Format, *, dominated: bool) -> str:
     return json_text(front.to_dict() | {"trials": _records(frame)})
 
 
-def selection_text(selection: Selection, output: Format) -> str:
-    """Write a selection as JSON, or as CSV of one row, in the units of the data."""
+def selection_text(selection: Selection, output: Format, *, why: bool = False) -> str:
+    """Write a selection as JSON, or as CSV of one row, in the units of the data.
+
+    Args:
+        selection: The selection.
+        output: JSON or CSV.
+        why: Whether JSON says, too, why each other trial of the front was not selected.
+    """
     plain = selection.to_dict()
     if output is Format.json:
-        return json_text(plain)
+        others = {str(number): said for number, said in selection.why_not_others().items()}
+        return json_text(plain | ({"why_not": others} if why else {}))
     row: dict[str, Any] = {}
     for name, value in plain.items():
-        if name == "params":
-            row |= {f"param_{param}": given for param, given in value.items()}
-        elif name == "run_ids":
-            row |= {f"{tracker}_run_id": run_id for tracker, run_id in value.items()}
-        elif name == "intervals":
-            given = {objective: one for objective, one in value.items() if one is not None}
-            for objective, one in given.items():
-                row |= {f"{objective}_{end}": one[end] for end in ("low", "high")}
-        elif name == "inference":
+        if name == "inference":
             known = {} if selection.inference is None else selection.inference.values
             row |= {one: figure for one, figure in known.items() if one not in row}
         else:
-            row |= value if name == "objectives" else {name: value}
+            row |= _cells(name, value)
     return csv_text([row])
+
+
+def _cells(name: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a selection holds
+    """Give what a selection holds under a name as cells of one row, by their columns."""
+    if name in _COLUMNS:
+        return {_COLUMNS[name].format(key): _in_cell(one) for key, one in (value or {}).items()}
+    if name == "intervals":
+        known = {objective: one for objective, one in value.items() if one is not None}
+        return {f"{key}_{end}": one[end] for key, one in known.items() for end in ("low", "high")}
+    if name == "bounds":
+        return {f"{key}_at_{end}": ends[end] for key, ends in value.items() for end in (0, 1)}
+    return {name: value}
+
+
+def _in_cell(value: object) -> object:
+    return json.dumps(value) if isinstance(value, dict | list) else value
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:

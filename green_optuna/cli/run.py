@@ -60,7 +60,8 @@ def run_study(config: RunConfig, *, estimate: int | None = None) -> int:
         rule = config.rule.make()
     with grid_keys():
         objective = make_objective(config)
-    check_rule(rule, objective.options.objectives)
+    with rule_options():
+        check_rule(rule, objective.options.objectives)
     settings = config.study if estimate is None else first_trials(config.study, estimate)
     url = config.study.storage or os.environ.get("GREEN_OPTUNA_STORAGE") or DEFAULT_STORAGE
     storage = open_storage(url)
@@ -95,11 +96,12 @@ def check_rule(rule: Rule | None, objectives: Sequence[str]) -> None:
     Raises:
         OptionError: The rule needs an objective that the study will not have.
     """
+    rule = rule and rule.fitted(objectives)
     missing = [name for name in (rule.objectives if rule else ()) if name not in objectives]
     if rule is not None and missing:
         raise OptionError(
             f"rule.name is {rule.name!r}, which needs {missing[0]!r}, and the objectives are "
-            f"{', '.join(objectives)}: choose another rule, or rule.name=null for none."
+            f"{', '.join(objectives)}: {rule.remedy(objectives)}, or give rule.name=null for none."
         )
 
 

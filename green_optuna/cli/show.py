@@ -9,6 +9,7 @@ import typer
 from green_optuna.cli import render
 from green_optuna.cli.render import Format
 from green_optuna.cli.storage import find_study
+from green_optuna.errors import OptionError
 from green_optuna.front import pareto_front
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def show_selection(
     storage: str | None,
     rule: Rule | None,
     *,
+    why: bool,
     checkpoints: bool,
     min_probability: float | None,
     allow_mixed: bool,
@@ -86,6 +88,7 @@ def show_selection(
         study_name: The study; None for the only one in the storage.
         storage: The URL of its storage.
         rule: The rule; None for the default.
+        why: Whether to say, too, why each other trial of the front was not selected.
         checkpoints: Whether to choose among reported steps whose model was saved, too.
         min_probability: Choose among the members alone that are so probable; None among all.
         allow_mixed: Whether to choose among trials that were not all measured alike. That they
@@ -95,10 +98,15 @@ def show_selection(
         deploy: Where its model and its card are to go; None for nowhere.
 
     Raises:
-        OptionError: There is no such study or storage, or it lacks an objective of the rule.
+        OptionError: There is no such study or storage, or it lacks an objective of the rule; why
+            is asked for as CSV, which has one row.
         NoModelMeetsCapsError: No trial meets the rule's caps, or is so probable.
         StudyError: The study cannot be used.
     """
+    if why and output is Format.csv:
+        raise OptionError(
+            "--why goes with --format table or json: CSV has the selected trial alone."
+        )
     found = find_study(study_name, storage)
     front = pareto_front(
         found, checkpoints=checkpoints, allow_mixed=allow_mixed, assume_exact=assume_exact
@@ -108,7 +116,9 @@ def show_selection(
         render.say(f"warning: {front.note}")
     if output is Format.table:
         render.show(render.selection_table(selection))
+        if why:
+            render.show(render.others_table(selection))
     else:
-        typer.echo(render.selection_text(selection, output), nl=False)
+        typer.echo(render.selection_text(selection, output, why=why), nl=False)
     if deploy is not None:
         deploy.carry_out(selection)

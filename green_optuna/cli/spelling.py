@@ -10,13 +10,14 @@ from green_optuna.errors import GridError, NoModelMeetsCapsError, OptionError
 from green_optuna.intensities import OWN_FIGURE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 _RULE_OPTION = re.compile(
-    r"(?<![\w.\-])(?:relative|absolute|max_co2e_kg|max_quality_loss|max_n_params|objectives"
-    r"|min_probability)"
-    r"(?= is |=)"
+    r"(?<![\w.\-])(?:relative|absolute|minimise|caps|max_co2e_kg|max_quality_loss|max_n_params"
+    r"|order|weights|scale|p|objectives|reference|min_probability)(?= is |=)"
 )
+_AMOUNT_OF = re.compile(r"(?<![\w.\-])(caps|weights|order)\['([^']*)'\](?= is )")
+_RULE_FLAGS = {"name": "rule", "relative": "tolerance", "caps": "max", "weights": "weight"}
 _GRID_OPTION = re.compile(
     r"(?<![\w.\-])(?:country|region|carbon_intensity_g_per_kwh|source|pue)(?==)"
 )
@@ -25,7 +26,37 @@ _ESTIMATE_OPTION = re.compile(r"(?<![\w.\-])(?:hardware|count|hours|utilisation|
 
 def flag(option: str) -> str:
     """Give the flag of ``select`` for an option of a rule."""
-    return "--tolerance" if option == "relative" else f"--{option.replace('_', '-')}"
+    return f"--{_RULE_FLAGS.get(option, option).replace('_', '-')}"
+
+
+def amounts(
+    option: str, texts: Sequence[str] | None, *, default: float | None = None
+) -> dict[str, float] | None:
+    """Read amounts by name, as ``co2e_kg=2``; None where none are given.
+
+    Args:
+        option: The flag that they are given with, for the messages.
+        texts: What is given.
+        default: The amount of a name alone, where there is one.
+
+    Raises:
+        OptionError: One is no name with a number, or a name comes twice.
+    """
+    if not texts:
+        return None
+    read: dict[str, float] = {}
+    for text in texts:
+        name, equals, number = text.partition("=")
+        try:
+            amount = float(number) if equals or default is None else default
+        except ValueError as error:
+            raise OptionError(
+                f"{option} is {text!r}: write NAME=NUMBER, such as co2e_kg=0.5"
+            ) from error
+        if name in read:
+            raise OptionError(f"{option} names {name!r} twice: give it once")
+        read[name] = amount
+    return read
 
 
 def names_in(text: str | None) -> list[str] | None:
@@ -50,8 +81,14 @@ def rule_options(spell: Callable[[str], str] = "rule.{}".format) -> Iterator[Non
     try:
         yield
     except (OptionError, NoModelMeetsCapsError) as error:
-        said = _RULE_OPTION.sub(lambda found: spell(found[0]), str(error))
+        said = _AMOUNT_OF.sub(lambda found: _amount_of(spell(found[1]), found[2]), str(error))
+        said = _RULE_OPTION.sub(lambda found: spell(found[0]), said)
         raise type(error)(said) from error
+
+
+def _amount_of(option: str, name: str) -> str:
+    """Name the amount that an option has for one objective: ``--max co2e_kg``."""
+    return f"{option}{' ' if option.startswith('--') else '.'}{name}"
 
 
 @contextlib.contextmanager

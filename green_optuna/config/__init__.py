@@ -1,7 +1,8 @@
 """``conf/`` to typed objects: composed by Hydra, checked, and made into what a run needs."""
 
 from green_optuna.config.compose import conf_folder, load_config
-from green_optuna.config.objective import load_function, make_objective
+from green_optuna.config.loading import load_function
+from green_optuna.config.objective import make_objective
 from green_optuna.config.schema import (
     BudgetConfig,
     GridConfig,

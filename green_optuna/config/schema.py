@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from green_optuna.config.loading import load_function
 from green_optuna.errors import OptionError
 from green_optuna.pruning import CapPruner, DominancePruner, ParetoHalvingPruner, Pruner
-from green_optuna.rules import rule_by_name
+from green_optuna.rules import Capped, Custom, rule_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -250,22 +252,37 @@ class RuleConfig:
     """The rule that selects one trial of the front, and its options.
 
     Attributes:
-        name: One of :data:`green_optuna.rules.RULES`; None to select none.
+        name: One of :data:`green_optuna.rules.RULES`, or ``path/to/file.py:function`` for a
+            figure of one's own; None to select none.
         relative: Tolerance: the share of the best quality that may be given up.
         absolute: Tolerance: what may be given up on the scale from 0 to 1, instead.
+        minimise: Tolerance and epsilon-constraint: the objective that is made least.
+        caps: Any rule: the most allowed of some objectives, by name.
         max_co2e_kg: Best quality: the greatest CO2e allowed, in kg.
         max_quality_loss: Least CO2e: the greatest quality loss allowed, from 0 to 1.
         max_n_params: Best quality and least CO2e: the most parameters allowed.
+        order: Lexicographic: objectives with their tolerances, the most important first.
+        weights: Weighted sum and utopia: weights by objective.
+        scale: Those, knee and contribution: linear, log or rank.
+        p: Utopia: 1, 2 or infinity.
         objectives: Knee: the names of its two objectives.
+        reference: Contribution: where the reference point lies on each axis.
     """
 
     name: str | None = "tolerance"
     relative: float | None = None
     absolute: float | None = None
+    minimise: str | None = None
+    caps: dict[str, float] | None = None
     max_co2e_kg: float | None = None
     max_quality_loss: float | None = None
     max_n_params: float | None = None
+    order: dict[str, float] | None = None
+    weights: dict[str, float] | None = None
+    scale: str | None = None
+    p: float | None = None
     objectives: list[str] | None = None
+    reference: float | None = None
 
     def make(self, spell: Callable[[str], str] = "rule.{}".format) -> Rule | None:
         """Make the rule.
@@ -278,12 +295,19 @@ class RuleConfig:
         """
         if self.name is None:
             return None
-        default: Any = rule_by_name(self.name)
-        taken = [option.name for option in fields(default)]
+        if ":" in self.name:
+            function: Any = load_function(self.name, spell("name"))
+            make: Callable[..., Rule] = partial(Custom, function)
+            taken: list[str] = []
+        else:
+            default: Any = rule_by_name(self.name)
+            make, taken = type(default), [option.name for option in fields(default)]
         given = _given(self, without="name")
+        # Any rule takes caps; few have them as an option of their own.
+        caps = None if "caps" in taken else given.pop("caps", None)
         _check_taken(given, taken, f"the rule {self.name!r}", spell)
-        rule: Rule = type(default)(**given)
-        return rule
+        rule: Rule = make(**given)
+        return Capped(rule, caps) if caps else rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

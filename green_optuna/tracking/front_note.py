@@ -23,7 +23,8 @@ MAX_NAME = 250
 
 def default_selection(front: ParetoFront) -> Selection | None:
     """Give what the default rule selects, or None where it does not fit the front."""
-    fits = len(front) and set(Tolerance().objectives) <= set(front.objectives)
+    needed = Tolerance().fitted(front.objectives).objectives
+    fits = len(front) and set(needed) <= set(front.objectives)
     return front.select() if fits else None
 
 
