@@ -295,6 +295,19 @@ def test_references_that_cannot_be_used_end_with_2(
         (["--rule", "best-quality", "--max-n-params", "100"], 2),
         (["--rule", "knee"], 1),
         (["--rule", "knee", "--objectives", "co2e_kg,n_params"], 2),
+        (["--tolerance", "0.5", "--minimise", "n_params"], 2),
+        (["--tolerance", "0.5", "--max", "quality_loss=0.2"], 1),
+        (
+            ["--rule", "epsilon-constraint", "--minimise", "quality_loss", "--max", "co2e_kg=5e-7"],
+            1,
+        ),
+        (["--rule", "best-quality", "--max", "n_params=100", "--max", "co2e_kg=1"], 2),
+        (["--rule", "lexicographic", "--order", "n_params=0.99,quality_loss"], 2),
+        (["--rule", "lexicographic", "--order", "quality_loss,co2e_kg"], 0),
+        (["--rule", "weighted-sum", "--weight", "quality_loss=100"], 0),
+        (["--rule", "utopia", "--scale", "log", "--p", "inf", "--weight", "co2e_kg=9"], 2),
+        (["--rule", "utopia", "--scale", "rank", "--max", "co2e_kg=5e-8"], 2),
+        (["--rule", "contribution", "--scale", "log", "--reference", "1.5"], 2),
     ],
 )
 def test_select_applies_a_rule_with_its_options(
@@ -313,6 +326,8 @@ def test_select_writes_the_same_in_each_format(command: Command, known: str) -> 
     (row,) = command("select", "--storage", known, "--format", "csv").rows
     assert (int(row["trial"]), float(row["co2e_kg"])) == (selection.number, 1e-7)
     assert (row["rule"], row["param_width"]) == ("tolerance", "500")
+    assert (row["rule_relative"], row["figure_name"]) == ("0.01", "co2e_kg")
+    assert float(row["saving_share"]) == plain["saving"]["share"] > 0
     table = command("select", "--storage", known).out
     for shown in (selection.rule.describe(), "100 ug", "500", "0.895"):
         assert shown in table
@@ -332,6 +347,18 @@ def test_select_writes_the_same_in_each_format(command: Command, known: str) -> 
         (["--rule", "best-quality", "--max-n-params", "-1"], "--max-n-params is -1.0: give"),
         (["--rule", "best-quality", "--max-n-params", "-1"], "at least 0"),
         (["--rule", "knee", "--objectives", "a"], "--objectives is"),
+        (["--max", "co2e_kg"], "--max is 'co2e_kg': write NAME=NUMBER"),
+        (["--max", "co2e_kg=1", "--max", "co2e_kg=2"], "--max names 'co2e_kg' twice"),
+        (["--max", "co2e_kg=-1"], "--max co2e_kg is -1.0"),
+        (["--max", "wit=1"], "needs ['wit']"),
+        (["--rule", "utopia", "--weight", "wit=1"], "needs ['wit']"),
+        (["--rule", "utopia", "--weight", "co2e_kg=-1"], "--weight co2e_kg is -1.0"),
+        (["--rule", "utopia", "--scale", "cubic"], "--scale is 'cubic'"),
+        (["--rule", "utopia", "--p", "3"], "--p is 3.0"),
+        (["--rule", "tolerance", "--scale", "log"], "--scale is no option of the rule"),
+        (["--rule", "lexicographic", "--order", "co2e_kg=0.1"], "--order co2e_kg is 0.1"),
+        (["--rule", "mine.py:mine"], "--rule is 'mine.py:mine': there is no file"),
+        (["--why", "--format", "csv"], "--why goes with"),
         (["--unknown"], "--unknown"),
         (["--format", "xml"], "xml"),
     ],
@@ -351,6 +378,33 @@ def test_caps_that_no_model_meets_end_with_3(command: Command, known: str) -> No
     shown = command("select", "--storage", known, *caps)
     assert (shown.code, shown.out, shown.err.count("\n")) == (3, "", 1)
     assert "--max-co2e-kg is 1e-09 and the least is 1e-08" in shown.err
+    named = command("select", "--storage", known, "--rule", "utopia", "--max", "co2e_kg=1e-9")
+    assert (named.code, named.out, named.err.count("\n")) == (3, "", 1)
+    assert "--max co2e_kg is 1e-09 and the least is 1e-08, 9e-09 over" in named.err
+
+
+def test_why_says_of_each_other_trial_why_it_was_not_selected(command: Command, known: str) -> None:
+    """In JSON by their numbers, and in a table below the selection."""
+    front = go.pareto_front(go.load_study("known", storage=known))
+    reasons = {str(number): said for number, said in front.select().why_not_others().items()}
+    assert len(reasons) == len(front) - 1 > 0
+    assert command("select", "--storage", known, "--why", "--format", "json").json == (
+        front.select().to_dict() | {"why_not": reasons}
+    )
+    table = command("select", "--storage", known, "--why").out
+    assert all(said in table for said in reasons.values())
+
+
+def test_a_figure_of_ones_own_comes_from_a_file(
+    command: Command, known: str, tmp_path: Path
+) -> None:
+    """It is named as an objective is, and takes caps as any rule does."""
+    mine = tmp_path / "own_figure.py"
+    mine.write_text("def smallest(losses):\n    return losses['n_params']\n", encoding="utf-8")
+    options = ("--storage", known, "--rule", f"{mine}:smallest", "--format", "json")
+    chosen = command("select", *options).json
+    assert (chosen["trial"], chosen["rule_description"]) == (2, "least smallest")
+    assert command("select", *options, "--max", "quality_loss=0.2").json["trial"] == 1
 
 
 # Storages and studies

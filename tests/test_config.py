@@ -15,13 +15,17 @@ from omegaconf import OmegaConf
 
 from green_optuna import (
     BestQuality,
+    Capped,
     CapPruner,
     CarbonBudget,
+    Contribution,
     DominancePruner,
+    EpsilonConstraint,
     GreenObjective,
     Grid,
     GridError,
     Knee,
+    Lexicographic,
     MemoryTracker,
     MeterOptions,
     MinCO2e,
@@ -34,6 +38,7 @@ from green_optuna import (
     StopWhenFlat,
     Tolerance,
     Tracker,
+    Utopia,
     WandbTracker,
     green_objective,
 )
@@ -170,6 +175,18 @@ def test_the_sections_have_the_options_of_what_they_make() -> None:
     for rule in RULES.values():
         options |= {item.name for item in fields(rule)}  # type: ignore[arg-type]  # all are dataclasses
     assert {item.name for item in fields(RuleConfig)} == options | {"name"}
+
+
+def test_the_options_of_a_rule_are_read_from_overrides() -> None:
+    """Amounts by name keep their order, and infinity is a number."""
+    keys = ("weights={n_params:0,co2e_kg:2}", "scale=log", "p=inf", "caps={co2e_kg:1e-6}")
+    overrides = ["objective=m:f", "rule.name=utopia", *(f"rule.{key}" for key in keys)]
+    made = load_config(overrides).rule.make()
+    rule = Utopia(weights={"co2e_kg": 2, "n_params": 0}, scale="log", p=math.inf)
+    assert made == Capped(rule, {"co2e_kg": 1e-6})
+    order = "rule.order={n_params:0.5,co2e_kg:0}"
+    ordered = load_config(["objective=m:f", "rule.name=lexicographic", order]).rule.make()
+    assert ordered == Lexicographic([("n_params", 0.5), ("co2e_kg", 0.0)])
 
 
 # Overrides.
@@ -391,6 +408,24 @@ def test_a_sampler_has_its_seed(name: str, kind: type[optuna.samplers.BaseSample
         (
             RuleConfig(name="knee", objectives=["quality_loss", "n_params"]),
             Knee(objectives=("quality_loss", "n_params")),
+        ),
+        (RuleConfig(minimise="n_params"), Tolerance(minimise="n_params")),
+        (RuleConfig(caps={"n_params": 9.0}), Capped(Tolerance(), {"n_params": 9.0})),
+        (
+            RuleConfig(name="epsilon-constraint", minimise="flops", caps={"co2e_kg": 1.0}),
+            EpsilonConstraint(minimise="flops", caps={"co2e_kg": 1.0}),
+        ),
+        (
+            RuleConfig(name="lexicographic", order={"co2e_kg": 0.1, "n_params": 0.0}),
+            Lexicographic({"co2e_kg": 0.1, "n_params": 0.0}),
+        ),
+        (
+            RuleConfig(name="utopia", weights={"co2e_kg": 2.0}, scale="log", p=1.0),
+            Utopia(weights={"co2e_kg": 2.0}, scale="log", p=1),
+        ),
+        (
+            RuleConfig(name="contribution", scale="rank", reference=2.0),
+            Contribution(scale="rank", reference=2.0),
         ),
         (RuleConfig(name=None), None),
     ],
