@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 class Lexicographic(Rule):
     """Objectives one after another: each keeps the rows close to its best, the last one decides.
 
-    The lexicographic method with tolerances (Waltz 1967,
-    https://doi.org/10.1109/TAC.1967.1098573). An objective's tolerance is a share: of the best
-    quality that is left, as in ``Tolerance``, or of the least value that is left. The rule's own
-    figure is the objective at which one row alone is left, the last one at the latest.
+    The lexicographic method with tolerances (Waltz, "An engineering approach: hierarchical
+    optimization criteria", IEEE Transactions on Automatic Control 12, 1967). An objective's
+    tolerance is a share: of the best quality that is left, as in ``Tolerance``, or of the least
+    value that is left. The rule's own figure is the objective at which one row alone is left, the
+    last one at the latest.
 
     Args:
         order: The names of the objectives, the most important first: alone, or with their
