@@ -50,7 +50,7 @@ class ModelCard:
 
     Attributes:
         study_name: The study.
-        number: The trial's number in it.
+        trial: The trial's number in it, with the step of a checkpoint: "12", or "12 step 7".
         rule: The name of the rule that chose it.
         rule_description: What the rule chooses, in a clause.
         objectives: The trial's objective values by name, in the study's units.
@@ -67,7 +67,7 @@ class ModelCard:
     """
 
     study_name: str
-    number: int
+    trial: str
     rule: str
     rule_description: str
     objectives: Mapping[str, float]
@@ -105,7 +105,7 @@ class ModelCard:
         """
         known: dict[str, object] = {
             "study": self.study_name,
-            "trial": self.number,
+            "trial": self.trial,
             "rule": self.rule,
             "rule_description": self.rule_description,
             "quality": self.quality,
@@ -173,9 +173,9 @@ class ModelCard:
         import yaml
 
         metadata = self.metadata()
-        # A dump says nothing that a loader would not take for the same text or number.
-        front = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True) if metadata else ""
-        title = f"# Trial {self.number} of {_shown(self.study_name)}"
+        # In ASCII, for a loader takes U+0085 and its like for ends of lines.
+        front = yaml.safe_dump(metadata, sort_keys=False) if metadata else ""
+        title = f"# Trial {self.trial} of {_shown(self.study_name)}"
         return f"---\n{front}---\n\n" + "\n\n".join([title, *self._sections()]) + "\n"
 
     def save(self, path: str | Path) -> Path:

@@ -107,8 +107,14 @@ def _check_saved(selection: Selection) -> None:
     """Hold that a trial's model was saved.
 
     Raises:
-        RegistryError: It was not.
+        RegistryError: It was not, or a step of it is selected, of which it is not the model.
     """
+    if selection.step is not None:
+        raise RegistryError(
+            f"{_whose(selection)} is selected at step {selection.step}, and the model in its run "
+            f"is that of its end: the step's own is in {selection.checkpoint!r}. Select without "
+            "checkpoints, or register that file yourself, with selection.card().tags()."
+        )
     saved = selection.saved_model
     if saved is None:
         raise RegistryError(

@@ -170,10 +170,19 @@ class Selection:
         Args:
             training_type: What Hugging Face's metadata has under that name: "pre-training" or
                 "fine-tuning"; left out unless given.
+
+        Raises:
+            OptionError: Its CO2e is that of another grid: a card says what was emitted.
         """
+        if self.repriced_for is not None:
+            raise OptionError(
+                f"The CO2e of trial {self.label} is repriced for "
+                f"{describe_grid(self.repriced_for)}, where it did not run, and a card says what "
+                "was emitted: select it from pareto_front(study) without grid=."
+            )
         return ModelCard(
             study_name=self.study_name,
-            number=self.number,
+            trial=self.label,
             rule=self.rule.name,
             rule_description=self.rule.describe(),
             objectives=self.objectives,

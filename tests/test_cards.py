@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import green_optuna as go
@@ -39,7 +39,7 @@ SAVED = go.SavedModel(
 )
 CARD = go.ModelCard(
     study_name="digits",
-    number=12,
+    trial="12",
     rule="tolerance",
     rule_description="least CO2e within 1 % of the best quality",
     objectives={"quality_loss": 0.03, "co2e_kg": 0.048, "n_params": 1960},
@@ -94,6 +94,7 @@ def test_emissions_are_a_number_however_small(energy_kwh: float) -> None:
 
 
 @given(st.text())
+@example("\x85")
 def test_no_text_breaks_out_of_the_front_matter(text: str) -> None:
     """Whatever stands as the source of an intensity is read as it was, and ends no document."""
     grid = go.Grid(carbon_intensity_g_per_kwh=50.0, source=f"x{text}x")

@@ -3,14 +3,14 @@
 from green_optuna.config.compose import conf_folder, load_config
 from green_optuna.config.loading import load_function
 from green_optuna.config.objective import make_objective
+from green_optuna.config.pruner import PrunerConfig
+from green_optuna.config.rule import RuleConfig
 from green_optuna.config.schema import (
     BudgetConfig,
     GridConfig,
     InferenceConfig,
     MeterConfig,
     MLflowConfig,
-    PrunerConfig,
-    RuleConfig,
     RunConfig,
     StudyConfig,
     TrackersConfig,

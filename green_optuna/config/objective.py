@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from green_optuna.budget import Budget, CarbonBudget
 from green_optuna.carbon import Grid
+from green_optuna.config.given import given_options
 from green_optuna.config.loading import load_function
-from green_optuna.config.schema import given_options
 from green_optuna.energy import MeterOptions
 from green_optuna.errors import GridError, OptionError
 from green_optuna.inference import InferenceOptions

@@ -7,33 +7,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from green_optuna.config.loading import load_function
+from green_optuna.config.pruner import PrunerConfig
+from green_optuna.config.rule import RuleConfig
 from green_optuna.errors import OptionError
-from green_optuna.pruning import CapPruner, DominancePruner, ParetoHalvingPruner, Pruner
-from green_optuna.rules import Capped, Custom, rule_by_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
     import optuna
     from _typeshed import DataclassInstance
 
-    from green_optuna.rules import Rule
 
 MISSING = "???"
 """How OmegaConf writes a value that has to be given."""
 
 SAMPLERS = ("tpe", "nsga2", "random")
-
-PRUNERS: Mapping[str, type[DominancePruner | ParetoHalvingPruner]] = {
-    "dominance": DominancePruner,
-    "halving": ParetoHalvingPruner,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,64 +130,6 @@ class InferenceConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PrunerConfig:
-    """What stops trials early: one of :data:`PRUNERS` with its options, and caps.
-
-    Attributes:
-        name: "dominance" or "halving", "none" for neither; None for what the decorator says.
-        best_reachable: Dominance: the best quality that a trial can reach; None to learn it.
-        min_completed: Dominance: how many completed trials it takes to learn from.
-        project: Dominance: whether what a trial is still to spend counts.
-        eta: Halving: one of so many trials goes on at each rung.
-        min_step: Halving: the first rung.
-        max_co2e_kg: The most CO2e that a trial may cost, in kg.
-        max_n_params: The most parameters that its model may have.
-        max_duration_s: The longest that it may take, in s.
-    """
-
-    name: str | None = None
-    best_reachable: float | None = None
-    min_completed: int | None = None
-    project: bool | None = None
-    eta: int | None = None
-    min_step: int | None = None
-    max_co2e_kg: float | None = None
-    max_n_params: float | None = None
-    max_duration_s: float | None = None
-
-    def make(self, given: tuple[Pruner, ...]) -> tuple[Pruner, ...]:
-        """Give the pruners, with those of the decorator that stay.
-
-        Args:
-            given: Those of the decorator. Its caps stay but for those that are set here; what
-                else there is stays unless a name is given.
-
-        Raises:
-            OptionError: The name is unknown, or an option is not one of what it names.
-        """
-        options = _given(self, without="name")
-        caps = {name: options.pop(name) for name in list(options) if name.startswith("max_")}
-        capping = [one for one in given if isinstance(one, CapPruner)]
-        others = [one for one in given if not isinstance(one, CapPruner)]
-        if caps:
-            capping = [replace(one, **caps) for one in capping] or [CapPruner(**caps)]
-        if self.name is not None:
-            if self.name not in (*PRUNERS, "none"):
-                raise OptionError(
-                    f"pruner.name is {self.name!r}: give {', '.join(PRUNERS)} or none."
-                )
-            kind = PRUNERS.get(self.name)
-            taken = [] if kind is None else [option.name for option in fields(kind)]
-            _check_taken(options, taken, f"the pruner {self.name!r}", "pruner.{}".format)
-            others = [] if kind is None else [kind(**options)]
-        elif options:
-            raise OptionError(
-                f"pruner.{next(iter(options))} is an option of one pruner: give pruner.name too."
-            )
-        return (*capping, *others)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetConfig:
     """What the study may spend in all: the options of :class:`green_optuna.CarbonBudget`."""
 
@@ -248,69 +182,6 @@ class TrackersConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RuleConfig:
-    """The rule that selects one trial of the front, and its options.
-
-    Attributes:
-        name: One of :data:`green_optuna.rules.RULES`, or ``path/to/file.py:function`` for a
-            figure of one's own; None to select none.
-        relative: Tolerance: the share of the best quality that may be given up.
-        absolute: Tolerance: what may be given up on the scale from 0 to 1, instead.
-        minimise: Tolerance and epsilon-constraint: the objective that is made least.
-        caps: Any rule: the most allowed of some objectives, by name.
-        max_co2e_kg: Best quality: the greatest CO2e allowed, in kg.
-        max_quality_loss: Least CO2e: the greatest quality loss allowed, from 0 to 1.
-        max_n_params: Best quality and least CO2e: the most parameters allowed.
-        order: Lexicographic: objectives with their tolerances, the most important first.
-        weights: Weighted sum and utopia: weights by objective.
-        scale: Those, knee and contribution: linear, log or rank.
-        p: Utopia: 1, 2 or infinity.
-        objectives: Knee: the names of its two objectives.
-        reference: Contribution: where the reference point lies on each axis.
-    """
-
-    name: str | None = "tolerance"
-    relative: float | None = None
-    absolute: float | None = None
-    minimise: str | None = None
-    caps: dict[str, float] | None = None
-    max_co2e_kg: float | None = None
-    max_quality_loss: float | None = None
-    max_n_params: float | None = None
-    order: dict[str, float] | None = None
-    weights: dict[str, float] | None = None
-    scale: str | None = None
-    p: float | None = None
-    objectives: list[str] | None = None
-    reference: float | None = None
-
-    def make(self, spell: Callable[[str], str] = "rule.{}".format) -> Rule | None:
-        """Make the rule.
-
-        Args:
-            spell: How the user writes an option, for the message that refuses one.
-
-        Raises:
-            OptionError: The rule is unknown, or does not take an option that is given.
-        """
-        if self.name is None:
-            return None
-        if ":" in self.name:
-            function: Any = load_function(self.name, spell("name"))
-            make: Callable[..., Rule] = partial(Custom, function)
-            taken: list[str] = []
-        else:
-            default: Any = rule_by_name(self.name)
-            make, taken = type(default), [option.name for option in fields(default)]
-        given = _given(self, without="name")
-        # Any rule takes caps; few have them as an option of their own.
-        caps = None if "caps" in taken else given.pop("caps", None)
-        _check_taken(given, taken, f"the rule {self.name!r}", spell)
-        rule: Rule = make(**given)
-        return Capped(rule, caps) if caps else rule
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """All that ``green-optuna run`` is told.
 
@@ -359,13 +230,6 @@ class RunConfig:
         return PurePath(place).stem if place.endswith(".py") else place.rpartition(".")[2]
 
 
-def given_options(
-    section: GridConfig | MeterConfig | InferenceConfig | BudgetConfig | MLflowConfig | WandbConfig,
-) -> dict[str, Any]:
-    """Give those options of a section that are not left to the decorator."""
-    return _given(section)
-
-
 def key_paths() -> Mapping[str, bool]:
     """Give each key with its dots, as ``study.n_trials``, and whether it holds further keys."""
     return dict(_key_paths(RunConfig()))
@@ -377,18 +241,3 @@ def _key_paths(section: DataclassInstance, prefix: str = "") -> Iterator[tuple[s
         yield f"{prefix}{item.name}", is_dataclass(value)
         if is_dataclass(value) and not isinstance(value, type):
             yield from _key_paths(value, f"{prefix}{item.name}.")
-
-
-def _check_taken(
-    given: Mapping[str, Any], taken: Sequence[str], whose: str, spell: Callable[[str], str]
-) -> None:
-    """Refuse options that are given to something that does not take them."""
-    for name in given:
-        if name not in taken:
-            takes = " and ".join(spell(option) for option in taken) or "none"
-            raise OptionError(f"{spell(name)} is no option of {whose}, which takes {takes}.")
-
-
-def _given(section: DataclassInstance, *, without: str = "") -> dict[str, Any]:
-    options = {item.name: getattr(section, item.name) for item in fields(section)}
-    return {k: value for k, value in options.items() if value is not None and k != without}

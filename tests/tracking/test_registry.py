@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -174,6 +175,38 @@ def test_a_trial_whose_model_was_not_saved_says_how_it_would_be(mlflow_uri: str)
     assert "Trial 1 of study 'digits' was not saved with its model" in said
     assert "green_objective(save_model=True)" in said
     assert "study.enqueue_trial({'width': 8})" in said
+
+
+def test_a_step_is_not_registered_as_the_model_of_the_end(mlflow_uri: str) -> None:
+    """What was saved with the run is another model; the step's card names the step."""
+
+    @go.green_objective(
+        country="FRA", meter=METER, trackers=[go.MLflowTracker(mlflow_uri)], save_model=True
+    )
+    def objective(trial: go.GreenTrial) -> tuple[float, Net]:
+        model = Net(3)
+        trial.watch(model)
+        time.sleep(0.05)
+        trial.report(0.9, 0, checkpoint="/models/0")
+        time.sleep(0.05)
+        return 0.5, model
+
+    study = go.create_study()
+    study.optimize(objective, n_trials=1)
+    chosen = go.pareto_front(study, checkpoints=True).select()
+    with pytest.raises(go.RegistryError, match=r"at step 0, .* is in '/models/0'"):
+        go.register(chosen, "nets")
+    assert chosen.card().tags()["green_optuna.trial"] == "0 step 0"
+
+
+def test_what_was_emitted_is_not_told_of_another_grid(mlflow_uri: str) -> None:
+    """A card is of the run, wherever it may be chosen for."""
+    study, _ = make_study(mlflow_uri)
+    chosen = go.pareto_front(study, grid=go.Grid(country="POL")).select()
+    with pytest.raises(go.OptionError, match="where it did not run"):
+        chosen.card()
+    with pytest.raises(go.OptionError, match="without grid="):
+        go.register(chosen, "nets")
 
 
 def test_a_run_that_was_deleted_says_how_to_restore_it(mlflow_uri: str) -> None:
