@@ -289,7 +289,9 @@ def _with_checkpoints(candidates: Candidates, trials: Sequence[FrozenTrial]) -> 
             f"The study {candidates.study_name!r} keeps no reports of green_optuna's, so that it "
             "has no checkpoints: leave checkpoints=True out."
         )
-    found, feasible, left_out = checkpoints_of(trials, candidates.terms)
+    pooled = {one.number for group in candidates.repeats.values() for one in group}
+    own = [trial for trial in trials if trial.number not in pooled]
+    found, feasible, left_out = checkpoints_of(own, candidates.terms)
     every = [*found, *candidates.trials]
     # Stable: a trial as it ended comes after its checkpoints.
     order = sorted(range(len(every)), key=lambda row: every[row].number)

@@ -101,7 +101,8 @@ class ModelCard:
     def tags(self) -> dict[str, str]:
         """Give the card as tags for a registry, in the units that the names carry.
 
-        Of a trial whose function ran several times, energy and CO2e are means over the runs.
+        Of a trial whose function ran several times, or that was repeated, figures are means over
+        the ``runs``.
         """
         known: dict[str, object] = {
             "study": self.study_name,
@@ -119,6 +120,7 @@ class ModelCard:
                 "energy_kwh": measurement.energy_per_run_kwh,
                 "co2e_kg": measurement.co2e_per_run_kg,
                 "duration_s": measurement.duration_per_run_s,
+                "runs": measurement.runs,
                 "basis": measurement.basis,
                 "sources": "; ".join(
                     f"{name}: {source.name}" for name, source in measurement.sources.items()
@@ -261,10 +263,16 @@ class ModelCard:
         sources = "; ".join(f"{name}: {one.name}" for name, one in measurement.sources.items())
         place = f" in {self.location}" if self.location else ""
         hardware = f" Trained on {self.hardware}." if self.hardware else ""
+        runs = ""
+        if measurement.runs > 1:
+            runs = (
+                f" Figures are means over {measurement.runs} runs of the training; the model is "
+                "that of one of them."
+            )
         return _shown(
             f"Energy of one training{place}, {measurement.basis} ({sources}). CO2e: "
             f"{grid.carbon_intensity_g_per_kwh:g} g/kWh ({grid.source}), PUE {grid.pue:g}."
-            f"{hardware}"
+            f"{hardware}{runs}"
         )
 
     def _search(self, ledger: Ledger) -> str:

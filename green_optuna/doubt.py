@@ -10,6 +10,7 @@ values. That is how Student's interval comes about, and what is believed of the 
 values of unknown spread after seeing them (Box and Tiao, Bayesian Inference in Statistical Analysis
 (1973), section 2.4.2). Errors of two rows are independent, and those of two columns, unless one
 column is a multiple of the other (CO2e of energy). A scale of 0 is a loss that is known exactly.
+Where losses are costs, what would be drawn below 0 is reflected there.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def draw_losses(
     degrees: npt.ArrayLike,
     *,
     like: Sequence[int] | None = None,
+    non_negative: bool = False,
     draws: int | None = None,
     seed: int = 0,
 ) -> Iterator[npt.NDArray[np.float64]]:
@@ -52,6 +54,7 @@ def draw_losses(
         degrees: Their degrees of freedom, 1 or more, in the same shape; unused where a scale is 0.
         like: For each of the m columns, the column whose errors it shares, standard errors apart;
             its own number for errors of its own. All of their own unless given.
+        non_negative: Whether none can be below 0, so that what is drawn there is reflected.
         draws: How many; what :func:`n_draws` says unless given.
         seed: Of the random numbers.
 
@@ -78,7 +81,8 @@ def draw_losses(
             rows = uncertain[column]
             if shared[column] == column:
                 students[rows, column] = generator.standard_t(freedom[rows, column])
-        yield means + errors * students[:, shared]
+        drawn = means + errors * students[:, shared]
+        yield np.where(errors > 0, np.abs(drawn), drawn) if non_negative else drawn
 
 
 def probabilities(
@@ -87,6 +91,7 @@ def probabilities(
     degrees: npt.ArrayLike,
     *,
     like: Sequence[int] | None = None,
+    non_negative: bool = False,
     draws: int | None = None,
     seed: int = 0,
 ) -> npt.NDArray[np.float64]:
@@ -97,6 +102,7 @@ def probabilities(
         scales: The standard errors.
         degrees: The degrees of freedom.
         like: The columns that share errors.
+        non_negative: Whether none can be below 0.
         draws: How many.
         seed: Of the random numbers.
 
@@ -107,7 +113,9 @@ def probabilities(
         OptionError: The arrays do not fit together, or a scale or degree cannot be.
     """
     total = n_draws(len(pareto.as_losses(losses))) if draws is None else draws
-    drawn = draw_losses(losses, scales, degrees, like=like, draws=total, seed=seed)
+    drawn = draw_losses(
+        losses, scales, degrees, like=like, non_negative=non_negative, draws=total, seed=seed
+    )
     counts = sum((pareto.non_dominated(one).astype(np.int64) for one in drawn), np.int64(0))
     return np.asarray(counts, dtype=np.float64) / total
 
@@ -119,6 +127,7 @@ def winning_shares(
     *,
     choose: Callable[[npt.NDArray[np.float64]], int | None],
     like: Sequence[int] | None = None,
+    non_negative: bool = False,
     draws: int | None = None,
     seed: int = 0,
 ) -> npt.NDArray[np.float64]:
@@ -131,6 +140,7 @@ def winning_shares(
         choose: Given the losses of a draw's front, in the order of the rows, says which of them is
             chosen; None where none is.
         like: The columns that share errors.
+        non_negative: Whether none can be below 0.
         draws: How many.
         seed: Of the random numbers.
 
@@ -143,7 +153,9 @@ def winning_shares(
     table = pareto.as_losses(losses)
     total = n_draws(len(table)) if draws is None else draws
     wins = np.zeros(len(table))
-    for drawn in draw_losses(table, scales, degrees, like=like, draws=total, seed=seed):
+    for drawn in draw_losses(
+        table, scales, degrees, like=like, non_negative=non_negative, draws=total, seed=seed
+    ):
         front = np.flatnonzero(pareto.non_dominated(drawn))
         place = choose(drawn[front])
         if place is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from green_optuna import pareto
 from green_optuna.candidates import Candidates, read_candidates
 from green_optuna.checkpoints import label_of, name_of
-from green_optuna.errors import EmptyStudyError, MixedStudyError, OptionError
+from green_optuna.errors import EmptyStudyError, MixedStudyError, NoModelMeetsCapsError, OptionError
 from green_optuna.figures import front_figure
 from green_optuna.folders import write_atomically
 from green_optuna.provenance import Provenance, describe_mixture, is_mixed, provenance_of
@@ -159,7 +159,14 @@ class ParetoFront:
         rows = self.rows
         if min_probability is not None:
             rows = self.uncertainty.probable(rows, min_probability)
-        ranking = chosen_by.rank(self.candidates.losses[list(rows)], self.objectives)
+        try:
+            ranking = chosen_by.rank(self.candidates.losses[list(rows)], self.objectives)
+        except NoModelMeetsCapsError as error:
+            if min_probability is None:
+                raise
+            raise NoModelMeetsCapsError(
+                f"of those on the front with a probability of {min_probability:g} or more, {error}"
+            ) from error
         row = rows[ranking.chosen]
         return Selection(
             trial=self.candidates.trials[row],
@@ -168,6 +175,7 @@ class ParetoFront:
             study_name=self.study_name,
             ranking=ranking,
             candidates=self.candidates,
+            front=self.rows,
             rows=rows,
             probability=self.uncertainty.of(row) if min_probability is not None else None,
             min_probability=min_probability,

@@ -79,8 +79,9 @@ def register(
     """
     registry.check_names(name, alias)
     _check_saved(selection)
-    uri, client = registry.store_client(tracking_uri)
     card = selection.card()
+    with registry.registry_errors(tracking_uri or ""):
+        uri, client = registry.store_client(tracking_uri)
     # MLflow's registry looks the model up in the store that is current, whatever its client's is.
     with registry.registry_errors(uri), CurrentUri().set_to(uri):
         logged = registry.saved_model(client, uri, _run_of(selection, client, uri))

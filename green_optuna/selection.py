@@ -49,10 +49,15 @@ class Saving:
 
     def __str__(self) -> str:
         """Say it in a clause, in units for a person."""
-        share = "" if self.share is None else f" ({100 * abs(self.share):.0f} %)"
+        share = "" if self.share is None else f" ({_percent(abs(self.share))})"
         more = "less" if self.co2e_kg >= 0 else "more"
         amount = f"{format_co2e(abs(self.co2e_kg))} of CO2e{share} {more}"
         return f"{amount} than trial {self.against}, which has the best quality"
+
+
+def _percent(share: float) -> str:
+    """Show a share of less than 1 as less than 100 %."""
+    return "over 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +71,8 @@ class Selection:
         study_name: The study it belongs to.
         ranking: What the rule made of the front's members, in their order.
         candidates: All completed trials of the study.
-        rows: The rows of ``candidates`` that it was chosen from: the front's, in the order of the
-            trials' numbers, or those that are probable enough.
+        front: The front's rows of ``candidates``, in the order of the trials' numbers.
+        rows: Those that it was chosen from: all of them, or those that are probable enough.
         probability: How probable it is that the trial is on the front, where it was selected with
             ``min_probability=``.
         min_probability: The least probability that was asked for.
@@ -79,6 +84,7 @@ class Selection:
     study_name: str
     ranking: Ranking = field(repr=False, compare=False)
     candidates: Candidates = field(repr=False, compare=False)
+    front: tuple[int, ...] = field(repr=False, compare=False)
     rows: tuple[int, ...] = field(repr=False, compare=False)
     probability: float | None = None
     min_probability: float | None = None
@@ -232,15 +238,28 @@ class Selection:
 
         None where the front has no quality, or it is not known what both cost.
         """
-        rows = self.ranking.rows
-        if "quality_loss" not in rows.names:
+        best = self._best
+        if best is None:
             return None
-        best = BestQuality().choose(rows.losses, rows.names)
-        cost, least = self._co2e_kg(best), self._co2e_kg(self.ranking.chosen)
+        cost, least = self._co2e_kg(best), self._co2e_kg(self._row)
         if cost is None or least is None:
             return None
         saved_kg = cost - least
-        return Saving(self._name(best), saved_kg, saved_kg / cost if cost > 0 else None)
+        name = name_of(self.candidates.trials[best])
+        return Saving(name, saved_kg, saved_kg / cost if cost > 0 else None)
+
+    @property
+    def _row(self) -> int:
+        """Its row of the candidates."""
+        return self.rows[self.ranking.chosen]
+
+    @property
+    def _best(self) -> int | None:
+        """The row of the front's trial of the best quality; None where there is no quality."""
+        names = self.candidates.objectives
+        if "quality_loss" not in names:
+            return None
+        return self.front[BestQuality().choose(self.candidates.losses[list(self.front)], names)]
 
     def why_not(self, name: int | str) -> str:
         """Say in one clause why another trial was not selected.
@@ -252,12 +271,18 @@ class Selection:
         Raises:
             OptionError: It is the selected trial, or none that has completed.
         """
-        if name == name_of(self.trial):
-            raise OptionError(f"trial {name} is the one that was selected")
+        label = str(name)
+        if label == self.label:
+            raise OptionError(f"trial {label} is the one that was selected")
         for row, trial in enumerate(self.candidates.trials):
-            if name_of(trial) == name:
+            if label_of(trial) == label:
                 return self._why_not(row)
-        raise OptionError(f"trial {name} of {self.study_name!r} has not completed")
+        for number, repeats in self.candidates.repeats.items():
+            if any(str(one.number) == label for one in repeats):
+                return f"it repeats trial {number}, whose runs it is pooled with"
+        raise OptionError(
+            f"{self.study_name!r} has no trial {label} that has completed, or saved such a step"
+        )
 
     def why_not_others(self) -> dict[int | str, str]:
         """Say of each other member of the front, by its number, why it was not selected."""
@@ -269,9 +294,11 @@ class Selection:
             return self.ranking.why_not(self.rows.index(row))
         if not self.candidates.feasible[row]:
             return "it violates a constraint of the study"
-        better = dominance(self.ranking.rows.losses, self.candidates.losses[[row]])[:, 0]
+        front = list(self.front)
+        better = dominance(self.candidates.losses[front], self.candidates.losses[[row]])[:, 0]
         if better.any():
-            return f"dominated by trial {self._name(int(better.argmax()))}"
+            name = name_of(self.candidates.trials[front[int(better.argmax())]])
+            return f"dominated by trial {name}"
         # Only where it was chosen from a part of the front.
         return f"not on the front with a probability of {self.min_probability:g} or more"
 
@@ -279,13 +306,13 @@ class Selection:
         """Give the number, or a checkpoint's label, by the place among those chosen from."""
         return name_of(self.candidates.trials[self.rows[place]])
 
-    def _co2e_kg(self, place: int) -> float | None:
-        """Give what a run of a member of the front cost, in kg, or None where nobody knows."""
-        rows = self.ranking.rows
-        if "co2e_kg" in rows.names:
-            co2e_kg = float(rows.column("co2e_kg")[place])
+    def _co2e_kg(self, row: int) -> float | None:
+        """Give what a run of a candidate cost, in kg, or None where nobody knows."""
+        names = self.candidates.objectives
+        if "co2e_kg" in names:
+            co2e_kg = float(self.candidates.losses[row, names.index("co2e_kg")])
             return co2e_kg if math.isfinite(co2e_kg) else None
-        measurement = measurement_of(self.candidates.trials[self.rows[place]])
+        measurement = measurement_of(self.candidates.trials[row])
         return None if measurement is None else measurement.co2e_per_run_kg
 
     def to_dict(self) -> dict[str, Any]:
@@ -305,7 +332,7 @@ class Selection:
                 "name": ranking.figure_name,
                 "value": float(ranking.figure[ranking.chosen]),
             },
-            "n_front": len(self.rows),
+            "n_front": len(self.front),
             "runner_up": self.runner_up,
             "margin": self.margin,
             "saving": None if saving is None else asdict(saving),
@@ -323,7 +350,8 @@ class Selection:
             plain["inference"] = inference.to_dict()
         if self.repriced_for is not None:
             plain["repriced_for"] = self.repriced_for.to_dict()
-        if self.probability is not None:
+        if self.min_probability is not None:
+            plain["min_probability"] = self.min_probability
             plain["probability"] = self.probability
         return {name: finite_or_none(value) for name, value in plain.items()}
 
@@ -333,7 +361,7 @@ class Selection:
             describe_quantity(name, value) for name, value in self.objectives.items()
         )
         said = [
-            f"Trial {self.label} of {self.study_name!r} ({self.rule.describe()}): {scores}",
+            f"Trial {self.label} of {self.study_name!r} ({self.describe_rule()}): {scores}",
             *self._saving_in_words(),
             self.describe_runner_up(),
         ]
@@ -341,12 +369,21 @@ class Selection:
             said.append(f"CO2e is repriced for {describe_grid(self.repriced_for)}")
         return " ".join(f"{sentence}." for sentence in said)
 
+    def describe_rule(self) -> str:
+        """Say in one clause what the rule chooses, and of which trials."""
+        said = self.rule.describe()
+        return said if self.min_probability is None else f"{said}, of those {self._where}"
+
+    @property
+    def _where(self) -> str:
+        if self.min_probability is None:
+            return "on the front"
+        return f"on the front with a probability of {self.min_probability:g} or more"
+
     def describe_runner_up(self) -> str:
         """Say in one clause which trial comes next, and by how much it is behind."""
         place, n = self.ranking.runner_up, len(self.rows)
-        where = "on the front"
-        if self.min_probability is not None:
-            where += f" with a probability of {self.min_probability:g} or more"
+        where = self._where
         if place is not None:
             why = self.ranking.why_not(place)
             return f"Of {n} {where}, trial {self._name(place)} is next: {why}"
@@ -358,7 +395,9 @@ class Selection:
         saving = self.saving
         if saving is None:
             return []
-        if saving.against == name_of(self.trial):
+        best, column = self._best, self.candidates.objectives.index("quality_loss")
+        losses = self.candidates.losses[:, column]
+        if best is not None and losses[self._row] <= losses[best]:
             return ["It has the best quality"]
         return [f"It took {saving}"]
 

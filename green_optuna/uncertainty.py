@@ -85,6 +85,11 @@ class Uncertainty:
     @functools.cached_property
     def reason(self) -> str | None:
         """Why no probability can be told, in a sentence; None where one can."""
+        if self._candidates.left_out is not None:
+            return (
+                "A step of a training is measured once, and nothing tells of its error: without "
+                "checkpoints, errors of the trials may be known."
+            )
         lacking = self._lacking
         if not lacking.size or (self._assume_exact and lacking.size < self._rows.size):
             return None
@@ -118,7 +123,9 @@ class Uncertainty:
         if self.reason is not None or not self._rows.size:
             return None
         known = np.full(len(self._candidates.trials), np.nan)
-        known[self._rows] = doubt.probabilities(*self._errors, like=self._like)
+        known[self._rows] = doubt.probabilities(
+            *self._errors, like=self._like, non_negative=self._non_negative
+        )
         return known
 
     def of(self, row: int) -> float | None:
@@ -162,8 +169,16 @@ class Uncertainty:
         Args:
             rule: The rule.
             chosen: The row that it chooses from the front.
+
+        Raises:
+            OptionError: There are checkpoints among the candidates.
         """
         numbers = [trial.number for trial in self._candidates.trials]
+        if self._candidates.left_out is not None:
+            raise OptionError(
+                "A step of a training cannot be run again by itself: ask a front without "
+                "checkpoints which trials are worth repeating."
+            )
         if self.reason is not None:
             return self._without_errors(rule, chosen)
         wins = self._wins(rule)
@@ -186,7 +201,25 @@ class Uncertainty:
             rival=None if rival is None else numbers[rival],
             chosen_share=float(wins[chosen]),
             rival_share=None if rival is None else float(wins[rival]),
-            reason=f"{says}.",
+            reason=f"{says}.{self._if_runs_are_equal(chosen, rival)}",
+        )
+
+    def _if_runs_are_equal(self, *rows: int | None) -> str:
+        """Say which trials had the same quality in each run, which may be no certainty."""
+        if "quality_loss" not in self._uncertain:
+            return ""
+        column = self._candidates.objectives.index("quality_loss")
+        scales = dict(zip(self._rows.tolist(), self._scales_and_degrees[0][:, column], strict=True))
+        equal = [
+            self._candidates.trials[row].number
+            for row in rows
+            if row in scales and scales[row] == 0
+        ]
+        if not equal:
+            return ""
+        return (
+            f" All runs of trial {' and of trial '.join(map(str, equal))} gave the same quality: "
+            "if they had the same seed, that says nothing of how far trainings differ."
         )
 
     def _without_errors(self, rule: Rule, chosen: int) -> WorthRepeating:
@@ -212,7 +245,10 @@ class Uncertainty:
         names = self._candidates.objectives
         wins = np.zeros(len(self._candidates.trials))
         wins[self._rows] = doubt.winning_shares(
-            *self._errors, choose=lambda losses: _choice(rule, losses, names), like=self._like
+            *self._errors,
+            choose=lambda losses: _choice(rule, losses, names),
+            like=self._like,
+            non_negative=self._non_negative,
         )
         return wins
 
@@ -246,6 +282,11 @@ class Uncertainty:
         """Losses, scales and degrees of the feasible rows, those without an error as exact."""
         scales, degrees = self._scales_and_degrees
         return self._candidates.losses[self._rows], np.nan_to_num(scales, nan=0.0), degrees
+
+    @property
+    def _non_negative(self) -> bool:
+        """Whether all objectives are losses and costs: a study by hand may have others."""
+        return bool((self._candidates.losses[self._rows] >= 0).all())
 
     @property
     def _like(self) -> list[int]:

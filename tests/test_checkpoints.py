@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,6 +125,38 @@ def step_of(trial: FrozenTrial) -> tuple[int | None, str | None]:
     """Give the step and the path of a candidate."""
     checkpoint = checkpoint_of(trial)
     return (None, None) if checkpoint is None else (checkpoint.step, checkpoint.path)
+
+
+def test_steps_of_a_repeat_are_no_candidates_and_have_no_probability() -> None:
+    """A repeat is pooled, its steps too; and nothing tells how sure a step is."""
+
+    def function(trial: go.GreenTrial) -> tuple[float, int]:
+        trial.watch(7)
+        return train_to_the_end(trial)
+
+    objective = go.green_objective(
+        grid=GRID, meter=go.ReplayMeter(cpu_w=50.0, ram_w=10.0), trackers=[go.MemoryTracker()]
+    )(function)
+    study = go.create_study("again")
+    study.optimize(objective, n_trials=1)
+    go.repeat_trials(study, objective, [0], times=2)
+    front = go.pareto_front(study, checkpoints=True, assume_exact=True)
+    assert {trial.number for trial in front.candidates.trials} == {0}
+    assert front.probabilities is None
+    assert "A step of a training is measured once" in str(front.uncertainty.reason)
+    with pytest.raises(go.OptionError, match="cannot be run again by itself"):
+        front.worth_repeating()
+    chosen = front.select()
+    assert chosen.why_not(1) == "it repeats trial 0, whose runs it is pooled with"
+
+
+def train_to_the_end(trial: go.GreenTrial) -> tuple[float, int]:
+    """Report two steps, both saved."""
+    for step in range(2):
+        time.sleep(0.06)
+        trial.report(0.5 + 0.1 * step, step, checkpoint=f"runs/{step}.pt")
+    time.sleep(0.06)
+    return 0.5, 7
 
 
 def test_a_checkpoint_has_the_costs_by_its_step() -> None:

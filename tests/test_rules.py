@@ -29,6 +29,7 @@ from green_optuna.rules import (
     Tolerance,
     Utopia,
     WeightedSum,
+    as_rule,
     rule_by_name,
 )
 
@@ -587,3 +588,36 @@ def test_an_unknown_rule_is_answered_with_the_nearest(name: str, nearest: str) -
     ) as caught:
         rule_by_name(name)
     assert all(known in str(caught.value) for known in RULES)
+
+
+def test_caps_of_two_kinds_are_told_together() -> None:
+    """The nearest miss is that of the rows that meet the other caps; of two, the tighter counts."""
+    losses = [[0.095, 0.09], [0.2, 0.04]]
+    names = ("quality_loss", "co2e_kg")
+    rule = Capped(MinCO2e(max_quality_loss=0.15), {"co2e_kg": 0.05})
+    said = r"caps\['co2e_kg'\] is 0.05 and the least among those that meet the other caps is 0.09"
+    with pytest.raises(NoModelMeetsCapsError, match=said):
+        rule.choose(losses, names)
+    twice = Capped(EpsilonConstraint(caps={"n_params": 10}), {"n_params": 100})
+    assert twice.to_dict()["arguments"]["caps"] == {"n_params": 10}
+
+
+def test_what_is_no_rule_is_refused() -> None:
+    """A class is not one, nor is a name inside another rule."""
+    with pytest.raises(OptionError, match=r"rule is the class Utopia: write Utopia\(...\)"):
+        as_rule(Utopia)  # type: ignore[arg-type]  # what the test is about
+    with pytest.raises(OptionError, match="rule is 'utopia': give a rule"):
+        Capped("utopia", {"n_params": 1})  # type: ignore[arg-type]  # likewise
+
+
+def test_roundings_decide_nothing() -> None:
+    """Losses that are equal but for them tell no row apart on a scaled axis."""
+    losses = [[0.1, 2.0], [0.1 + 2e-16, 1.0], [0.1 + 3e-16, 3.0]]
+    assert Utopia().choose(losses, ("quality_loss", "co2e_kg")) == 1
+
+
+def test_a_limit_that_looks_met_says_by_how_much_it_is_not() -> None:
+    """Two amounts that are shown alike are not said to be one over the other."""
+    names = ("quality_loss", "co2e_kg")
+    ranking = MinCO2e(max_quality_loss=0.1).rank([[0.1, 2.0], [0.1000001, 1.0]], names)
+    assert ranking.why_not(1) == "1 - quality 0.1 is over 0.1, its cap, by 1e-07"

@@ -107,6 +107,17 @@ def test_the_saving_of_a_front_without_co2e_comes_from_what_was_measured() -> No
     assert chosen.saving.co2e_kg == pytest.approx(costs[0] - costs[1])
 
 
+def test_a_saving_of_less_than_all_is_not_shown_as_all() -> None:
+    """And what shares the best quality is not said to be behind it."""
+    made = go.create_study()
+    made.add_trials([create_trial(values=row) for row in [(0.1, 1.0, 9.0), (0.1004, 5e-4, 8.0)]])
+    assert "(over 99 %) less than trial 0" in str(go.pareto_front(made).select())
+    tied = go.create_study()
+    tied.add_trials([create_trial(values=row) for row in [(0.1, 2e-6, 1.0), (0.1, 1e-6, 2.0)]])
+    chosen = go.pareto_front(tied).select(go.EpsilonConstraint(minimise="n_params"))
+    assert "It has the best quality. Of 2" in str(chosen)
+
+
 def test_each_trial_has_a_reason_why_it_was_not_selected() -> None:
     """On the front or off it; what has not completed, and the selected one, are errors."""
     chosen = go.pareto_front(study()).select()
@@ -120,7 +131,7 @@ def test_each_trial_has_a_reason_why_it_was_not_selected() -> None:
     with pytest.raises(go.OptionError, match="trial 1 is the one that was selected"):
         chosen.why_not(1)
     for number in (6, 99):
-        with pytest.raises(go.OptionError, match=f"trial {number} of 'by hand' has not completed"):
+        with pytest.raises(go.OptionError, match=f"has no trial {number} that has completed"):
             chosen.why_not(number)
 
 

@@ -266,7 +266,50 @@ def test_a_settled_choice_wants_no_repeats() -> None:
     add_trial(study, [(0.5, 1e-2), (0.5, 1e-2), (0.5, 1e-2)], 10)
     worth = go.pareto_front(study).worth_repeating()
     assert (worth.trials, worth.rival, worth.chosen_share) == ((), None, 1.0)
-    assert str(worth).endswith("nothing is left to settle.")
+    assert "nothing is left to settle. All runs of trial 0 gave the same quality" in str(worth)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        go.Utopia(scale="log"),
+        go.WeightedSum(scale="log"),
+        go.Knee(scale="log"),
+        go.Contribution(scale="log"),
+        go.Custom(lambda losses: losses["co2e_kg"] ** 0.5),
+    ],
+)
+def test_costs_are_never_drawn_below_nothing(rule: go.Rule) -> None:
+    """So that a logarithm or a root of them can be taken in every draw."""
+    study = go.create_study("wide")
+    add_trial(study, [(0.1, 1e-3), (0.3, 9e-3)], 10)
+    add_trial(study, [(0.4, 1e-4), (0.5, 2e-3)], 20)
+    add_trial(study, [(0.6, 1e-4), (0.7, 9e-4)], 5)
+    worth = go.pareto_front(study).worth_repeating(rule)
+    assert worth.chosen_share is not None
+    assert worth.rival_share is not None
+    assert "none in" not in worth.reason
+
+
+def test_what_is_said_of_the_probable_ones_is_not_said_of_the_front() -> None:
+    """The best quality is that of the front, though another one is selected."""
+    study = go.create_study("best", objectives=("quality_loss", "co2e_kg"))
+    add_trial(study, [(0.10, 4e-3), (0.20, 4e-3)], 1)
+    add_trial(study, [(0.155, 1e-3), (0.156, 1e-3), (0.157, 1e-3)], 1)
+    front = go.pareto_front(study)
+    known = front.probabilities
+    assert known is not None
+    assert known[0] < 0.9 < known[1]
+    chosen = front.select("best-quality", min_probability=0.9)
+    assert chosen.number == 1
+    assert "best quality, of those on the front with a probability of 0.9 or more" in str(chosen)
+    assert "less than trial 0, which has the best quality" in str(chosen)
+    plain = chosen.to_dict()
+    assert (plain["min_probability"], plain["n_front"]) == (0.9, 2)
+    assert plain["saving"]["against"] == 0
+    assert chosen.why_not(0) == "not on the front with a probability of 0.9 or more"
+    with pytest.raises(go.NoModelMeetsCapsError, match="of those on the front with a probability"):
+        front.select(go.EpsilonConstraint(caps={"quality_loss": 0.152}), min_probability=0.9)
 
 
 def test_a_cap_that_may_be_missed_makes_the_chosen_one_worth_repeating() -> None:

@@ -11,6 +11,7 @@ import typer
 from green_optuna.cli import render
 from green_optuna.errors import OptionError
 from green_optuna.registry import register
+from green_optuna.tracking.mlflow.registry import check_names
 
 if TYPE_CHECKING:
     from green_optuna.selection import Selection
@@ -78,6 +79,8 @@ class Deployment:
             RegistryError: There is no model to register.
             TrackerError: MLflow's store does not answer.
         """
+        if self.register is not None:
+            check_names(self.register, self.alias)
         if self.card is not None:
             render.say(f"Its card is in {selection.card().save(self.card)}.")
         if self.register is not None:

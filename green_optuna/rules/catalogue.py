@@ -62,4 +62,6 @@ def as_rule(given: Rule | str | Figure | None) -> Rule:
         return Tolerance()
     if isinstance(given, str):
         return rule_by_name(given)
+    if isinstance(given, type):
+        raise OptionError(f"rule is the class {given.__name__}: write {given.__name__}(...)")
     return given if isinstance(given, Rule) else Custom(given)

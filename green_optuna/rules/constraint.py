@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from green_optuna.errors import OptionError
 from green_optuna.rules.amounts import Amounts, as_pairs, check_amount
 from green_optuna.rules.caps import Cap, caps_of, describe_caps, limits_of
 from green_optuna.rules.ranking import Ranking, met_by_all
@@ -171,7 +172,9 @@ class Capped(Rule):
     caps: Amounts
 
     def __post_init__(self) -> None:
-        """Check the caps."""
+        """Check the rule and the caps."""
+        if not isinstance(self.rule, Rule):
+            raise OptionError(f"rule is {self.rule!r}: give a rule, such as Tolerance()")
         object.__setattr__(self, "caps", tuple(sorted(as_pairs("caps", self.caps))))
 
     @property
@@ -194,7 +197,10 @@ class Capped(Rule):
 
     def judge(self, rows: Rows) -> Ranking:
         """Rank as the other rule does the rows that meet the caps."""
-        limits = limits_of(caps_of(as_pairs("caps", self.caps)), rows)
+        caps = caps_of(as_pairs("caps", self.caps))
+        # Caps of its own are judged beside these, so that a miss is told of all of them.
+        own = self.rule._caps() if isinstance(self.rule, _Constraint) else ()
+        limits = limits_of((*caps, *own), rows)[: len(caps)]
         kept = met_by_all(limits, rows)
         inner = self.rule.judge(rows.only(kept))
         figure = np.full(len(rows), np.inf)
@@ -205,5 +211,7 @@ class Capped(Rule):
         """Give the other rule's name, and its arguments with the caps beside them."""
         plain = self.rule.to_dict()
         caps = plain["arguments"].get("caps", {}) or {}
-        plain["arguments"]["caps"] = {**caps, **dict(as_pairs("caps", self.caps))}
+        for name, most in as_pairs("caps", self.caps):
+            caps[name] = min(most, caps.get(name, most))
+        plain["arguments"]["caps"] = caps
         return plain

@@ -118,7 +118,10 @@ class Ranking:
             if value > limit.most:
                 said = describe_quantity(limit.objective, value)
                 shown = show_quantity(limit.objective, limit.value)
-                return f"{said} is over {shown}, {limit.words}"
+                over = f"{said} is over {shown}, {limit.words}"
+                if show_quantity(limit.objective, value) != shown:
+                    return over
+                return f"{over}, by {show_quantity(limit.objective, value - limit.value)}"
         behind = self.behind(row)
         if behind > self.rounding:
             said = describe_quantity(self.figure_name, float(self.figure[row]))

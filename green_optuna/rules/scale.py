@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from green_optuna.errors import OptionError
+from green_optuna.rules.rows import ROUNDING
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -45,7 +46,8 @@ class Scaled:
 def scaled(rows: Rows, names: Sequence[str], scale: Scale) -> Scaled:
     """Scale some objectives: z = (f - min) / (max - min), over the rows without an infinite loss.
 
-    An objective that is the same for all of them is 0 for all: it tells none apart.
+    An objective that is the same for all of them, but for roundings, is 0 for all: it tells none
+    apart.
 
     Raises:
         OptionError: The scale is logarithmic and a loss is not above 0.
@@ -59,7 +61,9 @@ def scaled(rows: Rows, names: Sequence[str], scale: Scale) -> Scaled:
     coordinates = transformed(losses[finite], names, scale) / 4
     low = coordinates.min(axis=0)
     span = coordinates.max(axis=0) - low
-    points[finite] = (coordinates - low) / np.where(span > 0, span, 1.0)
+    # Losses that differ by roundings alone, such as means of the same values, tell none apart.
+    apart = span > ROUNDING * np.abs(coordinates).max(axis=0)
+    points[finite] = np.where(apart, (coordinates - low) / np.where(apart, span, 1.0), 0.0)
     return Scaled(points, bounds_of(losses[finite], names))
 
 

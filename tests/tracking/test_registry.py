@@ -126,12 +126,17 @@ def test_to_register_the_same_model_again_makes_no_second_version(mlflow_uri: st
     """A script that runs each night adds a version only where another model is chosen."""
     study, _ = make_study(mlflow_uri)
     first = go.register(best_of(study), "o'brien's", alias="green", tracking_uri=mlflow_uri)
+    client = MlflowClient(mlflow_uri)
+    client.set_model_version_tag("o'brien's", "1", "green_optuna.stale", "of another card")
+    client.set_model_version_tag("o'brien's", "1", "team", "vision")
     again = go.register(best_of(study), "o'brien's", alias="best", tracking_uri=mlflow_uri)
     assert (first.version, again.version) == (1, 1)
+    tags = client.get_model_version("o'brien's", "1").tags
+    assert "green_optuna.stale" not in tags
+    assert tags["team"] == "vision"
     small = go.pareto_front(study).select(go.MinCO2e(max_n_params=20))
     other = go.register(small, "o'brien's", alias="green", tracking_uri=mlflow_uri)
     assert other.version == 2
-    client = MlflowClient(mlflow_uri)
     aliases = client.get_registered_model("o'brien's").aliases
     assert {alias: int(version) for alias, version in aliases.items()} == {"green": 2, "best": 1}
 
@@ -154,6 +159,10 @@ def test_without_an_alias_the_version_names_the_model(mlflow_uri: str) -> None:
         ("digits", "latest", "MLflow takes no alias 'latest'"),
         ("digits", "v2", "MLflow takes no alias 'v2'"),
         ("digits", "", "MLflow takes no alias ''"),
+        ("m@green?x", "blue", "would name another model"),
+        ("a?b", None, "would name another model"),
+        ("a\tb", None, "would name another model"),
+        (" digits", None, "would name another model"),
     ],
 )
 def test_names_that_mlflow_refuses_are_refused_before_anything_is_made(
@@ -256,6 +265,14 @@ def test_where_there_is_no_store_none_is_made(
     with pytest.raises(go.RegistryError, match=r"There is no MLflow store sqlite:///.*nowhere"):
         go.register(selection, "digits", tracking_uri=uri)
     assert list(nowhere.iterdir()) == []
+
+
+def test_a_store_that_mlflow_does_not_know_shows_no_password(mlflow_uri: str) -> None:
+    """Its URI is in MLflow's own message."""
+    study, _ = make_study(mlflow_uri)
+    with pytest.raises(go.RegistryError) as refused:
+        go.register(best_of(study), "nets", tracking_uri="foo://u:SECRETPW@h/?token=SECRET2")
+    assert "SECRET" not in str(refused.value)
 
 
 def test_a_server_that_is_away_shows_no_password(mlflow_uri: str) -> None:

@@ -41,6 +41,12 @@ def check_names(name: str, alias: str | None) -> None:
             f"MLflow takes no model named {name!r} ({error.message}): give a name without / and :, "
             'such as "digits".'
         ) from error
+    # MLflow takes these, and looks for another model where a URI has them.
+    if name != name.strip() or any(one in "@?" or not one.isprintable() for one in name):
+        raise OptionError(
+            f"models:/{name!r} would name another model: give a name without @, ?, control "
+            'characters and blanks at its ends, such as "digits".'
+        )
     if alias is None:
         return
     try:
@@ -177,6 +183,9 @@ def register_version(
             model_id=logged.model_id,
         )
     else:
+        for key in version.tags:
+            if key.startswith("green_optuna.") and key not in tags:
+                client.delete_model_version_tag(name, version.version, key)
         for key, value in tags.items():
             client.set_model_version_tag(name, version.version, key, value)
         client.update_model_version(name, version.version, description)
@@ -207,7 +216,7 @@ def registry_errors(uri: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        said = shown_text(str(error.message), secrets_of(uri))
+        said = shown_text(" ".join(str(error.message).split()), secrets_of(uri))
         raise RegistryError(
             f"MLflow at {shown_url(uri)} did not register the model: {said}"
         ) from error
