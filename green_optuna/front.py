@@ -13,10 +13,11 @@ from green_optuna.checkpoints import label_of, name_of
 from green_optuna.errors import EmptyStudyError, MixedStudyError, NoModelMeetsCapsError, OptionError
 from green_optuna.figures import front_figure
 from green_optuna.folders import write_atomically
+from green_optuna.plain import finite_or_none
 from green_optuna.provenance import Provenance, describe_mixture, is_mixed, provenance_of
 from green_optuna.references import joint_rows, place, read_references, reference_rows
 from green_optuna.rules import as_rule
-from green_optuna.selection import Selection, finite_or_none
+from green_optuna.selection import Selection
 from green_optuna.trial_rows import trial_rows
 from green_optuna.uncertainty import Uncertainty
 

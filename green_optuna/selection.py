@@ -6,12 +6,11 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from green_optuna.cards import ModelCard
 from green_optuna.checkpoints import checkpoint_of, label_of, name_of
 from green_optuna.errors import OptionError
 from green_optuna.pareto import dominance
+from green_optuna.plain import finite_or_none
 from green_optuna.record import inference_of, measurement_of, saved_model_of, trial_intervals
 from green_optuna.repricing import describe_grid, repriced_for
 from green_optuna.rules import BestQuality
@@ -400,20 +399,3 @@ class Selection:
         if best is not None and losses[self._row] <= losses[best]:
             return ["It has the best quality"]
         return [f"It took {saving}"]
-
-
-def finite_or_none(value: Any) -> Any:  # noqa: ANN401 - whatever a hyperparameter may be
-    """Put what JSON knows for what it does not, however deep it lies.
-
-    None stands for an infinity or NaN, and its text for what is no plain value, such as an enum.
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, dict):
-        return {name: finite_or_none(inside) for name, inside in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite_or_none(inside) for inside in value]
-    if isinstance(value, float):
-        # Of a subclass of float, the number itself.
-        return float(value) if math.isfinite(value) else None
-    return value if value is None or type(value) in (bool, int, str) else str(value)

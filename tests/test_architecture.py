@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1] / PACKAGE
 LAYERS = (
     "errors",
     "scalars",
+    "plain",
     "locks",
     "deadline",
     "pickling",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,6 +26,8 @@ from green_optuna.cli.options import (
     AllowMixedOption,
     AssumeExactOption,
     CheckpointsOption,
+    ConfigDirOption,
+    ConfigNameOption,
     FormatOption,
     StorageOption,
     StudyArgument,
@@ -93,12 +94,8 @@ def run(
             "objective=train.py:objective grid.country=FRA study.n_trials=50.",
         ),
     ] = None,
-    config_name: Annotated[
-        str, typer.Option(help="A file of the configuration folder, without .yaml.")
-    ] = "config",
-    config_dir: Annotated[
-        Path | None, typer.Option(help="A configuration folder of your own.")
-    ] = None,
+    config_name: ConfigNameOption = "config",
+    config_dir: ConfigDirOption = None,
     estimate: Annotated[
         int | None,
         typer.Option(

@@ -15,9 +15,9 @@ from green_optuna.cli.spelling import flag, rule_options
 from green_optuna.cli.storage import find_study
 from green_optuna.errors import NoModelMeetsCapsError, OptionError
 from green_optuna.front import pareto_front
+from green_optuna.plain import finite_or_none
 from green_optuna.repricing import describe_grid, grids_of
 from green_optuna.rules import Tolerance
-from green_optuna.selection import finite_or_none
 from green_optuna.terms import read_terms
 from green_optuna.units import format_co2e
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,6 +38,10 @@ AssumeExactOption = Annotated[
         "probable each member of the front is.",
     ),
 ]
+ConfigNameOption = Annotated[
+    str, typer.Option(help="A file of the configuration folder, without .yaml.")
+]
+ConfigDirOption = Annotated[Path | None, typer.Option(help="A configuration folder of your own.")]
 CountryOption = Annotated[
     str | None,
     typer.Option(

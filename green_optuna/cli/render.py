@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from green_optuna.ledger import show_trainings
-from green_optuna.selection import finite_or_none
+from green_optuna.plain import finite_or_none
 from green_optuna.terms import read_links
 from green_optuna.units import (
     format_co2e,

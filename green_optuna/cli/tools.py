@@ -11,6 +11,8 @@ from green_optuna.cli.options import (
     AllowMixedOption,
     AssumeExactOption,
     CarbonIntensityOption,
+    ConfigDirOption,
+    ConfigNameOption,
     CountryOption,
     FormatOption,
     RegionOption,
@@ -52,12 +54,8 @@ def repeat(
             metavar="URL", help="The study's storage; study.storage=URL, as for run, unless given."
         ),
     ] = None,
-    config_name: Annotated[
-        str, typer.Option(help="A file of the configuration folder, without .yaml.")
-    ] = "config",
-    config_dir: Annotated[
-        Path | None, typer.Option(help="A configuration folder of your own.")
-    ] = None,
+    config_name: ConfigNameOption = "config",
+    config_dir: ConfigDirOption = None,
     allow_mixed: AllowMixedOption = False,
     assume_exact: AssumeExactOption = False,
     output: FormatOption = Format.table,

@@ -31,23 +31,19 @@ class _Constraint(Rule):
     def _aim(self) -> str:
         """The objective that is made least."""
 
-    @abc.abstractmethod
-    def _caps(self) -> tuple[Cap, ...]:
-        """The caps that are given."""
-
     @property
     def objectives(self) -> tuple[str, ...]:
         """The objective that is made least, and those that have a cap."""
-        return (self._aim, *(cap.objective for cap in self._caps()))
+        return (self._aim, *(cap.objective for cap in self.own_caps()))
 
     def describe(self) -> str:
         """Say in one short clause what the rule chooses."""
-        caps = describe_caps(self._caps())
+        caps = describe_caps(self.own_caps())
         return least_in_words(self._aim) + (f" with {caps}" if caps else "")
 
     def judge(self, rows: Rows) -> Ranking:
         """Rank by what is made least the rows that meet the caps."""
-        limits = limits_of(self._caps(), rows)
+        limits = limits_of(self.own_caps(), rows)
         return Ranking(rows, self._aim, rows.column(self._aim), limits=limits)
 
 
@@ -79,7 +75,8 @@ class EpsilonConstraint(_Constraint):
     def _aim(self) -> str:
         return self.minimise
 
-    def _caps(self) -> tuple[Cap, ...]:
+    def own_caps(self) -> tuple[Cap, ...]:
+        """Give the caps."""
         return caps_of(as_pairs("caps", self.caps))
 
 
@@ -90,10 +87,11 @@ class _NamedCaps(_Constraint):
 
     def __post_init__(self) -> None:
         """Check the caps."""
-        for cap in self._caps():
+        for cap in self.own_caps():
             check_amount(cap.option, cap.value)
 
-    def _caps(self) -> tuple[Cap, ...]:
+    def own_caps(self) -> tuple[Cap, ...]:
+        """Give the caps that are given."""
         given: list[tuple[str, float | None]]
         given = [(one.name, getattr(self, one.name)) for one in fields(self)]  # type: ignore[arg-type]  # dataclasses below
         return tuple(
@@ -182,6 +180,10 @@ class Capped(Rule):
         """What the other rule needs, and what has a cap."""
         return (*self.rule.objectives, *(name for name, _ in as_pairs("caps", self.caps)))
 
+    def own_caps(self) -> tuple[Cap, ...]:
+        """Give these caps, then the other rule's."""
+        return (*caps_of(as_pairs("caps", self.caps)), *self.rule.own_caps())
+
     def describe(self) -> str:
         """Say in one short clause what the rule chooses."""
         caps = describe_caps(caps_of(as_pairs("caps", self.caps)))
@@ -197,10 +199,8 @@ class Capped(Rule):
 
     def judge(self, rows: Rows) -> Ranking:
         """Rank as the other rule does the rows that meet the caps."""
-        caps = caps_of(as_pairs("caps", self.caps))
-        # Caps of its own are judged beside these, so that a miss is told of all of them.
-        own = self.rule._caps() if isinstance(self.rule, _Constraint) else ()
-        limits = limits_of((*caps, *own), rows)[: len(caps)]
+        # The other rule's caps are judged beside these, so that a miss is told of all of them.
+        limits = limits_of(self.own_caps(), rows)[: len(as_pairs("caps", self.caps))]
         kept = met_by_all(limits, rows)
         inner = self.rule.judge(rows.only(kept))
         figure = np.full(len(rows), np.inf)

@@ -14,6 +14,7 @@ from green_optuna.rules.rows import Rows
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from green_optuna.rules.caps import Cap
     from green_optuna.rules.ranking import Ranking
 
 
@@ -42,6 +43,10 @@ class Rule(abc.ABC):
             NoModelMeetsCapsError: No row meets the rule's caps.
             OptionError: The rule cannot be used on these losses.
         """
+
+    def own_caps(self) -> tuple[Cap, ...]:
+        """Give the caps that a row must meet to be chosen, where the rule has some."""
+        return ()
 
     def fitted(self, names: Sequence[str]) -> Self:  # noqa: ARG002 - for rules that leave something open
         """Fill in what the rule leaves open until the objectives are known.
