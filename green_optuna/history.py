@@ -113,11 +113,6 @@ class History:
                 self._front = None
 
     @property
-    def completed(self) -> list[PastTrial]:
-        """Those that completed."""
-        return [trial for trial in self.trials if trial.values is not None]
-
-    @property
     def front(self) -> npt.NDArray[np.float64]:
         """The objectives on the front of the completed, feasible trials, (n, n_objectives)."""
         return self._members()[1]
