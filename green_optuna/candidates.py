@@ -90,6 +90,8 @@ class Candidates:
             asked for. Those that are stand among the trials, before the trial as it ended.
         repeats: The completed trials that repeat others, by the number of the trial that each is
             pooled into: that one stands among ``trials`` with the runs of all, and they do not.
+        ended: Every trial that has ended, however it did, in the order of the numbers, with what
+            it adds to the ledger; those not started, since a budget was reached, are left out.
     """
 
     study_name: str
@@ -102,6 +104,7 @@ class Candidates:
     repeats: Mapping[int, tuple[FrozenTrial, ...]] = field(default_factory=dict)
     repricing: Repricing | None = None
     left_out: Mapping[str, int] | None = None
+    ended: tuple[tuple[Entry, FrozenTrial], ...] = ()
 
     @property
     def measured(self) -> tuple[FrozenTrial, ...]:
@@ -263,6 +266,7 @@ def read_candidates(study: optuna.Study, *, checkpoints: bool = False) -> Candid
     entries = (
         entry_of(trial, attributes.get(f"{KILLED_ATTRIBUTE}{trial.number}")) for trial in all_trials
     )
+    ended = [(entry, trial) for entry, trial in zip(entries, all_trials, strict=True) if entry]
     losses = np.array([trial.values for trial in trials], dtype=np.float64)
     feasible = [all(value <= 0 for value in trial.constraints.values()) for trial in trials]
     candidates = Candidates(
@@ -272,8 +276,9 @@ def read_candidates(study: optuna.Study, *, checkpoints: bool = False) -> Candid
         trials=trials,
         losses=losses.reshape(len(trials), len(objectives)),
         feasible=np.array(feasible, dtype=np.bool_),
-        ledger=Ledger.of((one for one in entries if one), terms.grid if terms else None),
+        ledger=Ledger.of((entry for entry, _ in ended), terms.grid if terms else None),
         repeats=repeats,
+        ended=tuple(ended),
     )
     return _with_checkpoints(candidates, all_trials) if checkpoints else candidates
 

@@ -16,13 +16,14 @@ from green_optuna.folders import write_atomically
 from green_optuna.plain import finite_or_none
 from green_optuna.provenance import Provenance, describe_mixture, is_mixed, provenance_of
 from green_optuna.references import joint_rows, place, read_references, reference_rows
-from green_optuna.rules import as_rule
+from green_optuna.report.subject import Subject
+from green_optuna.rules import RULES, as_rule, rule_by_name
 from green_optuna.selection import Selection
 from green_optuna.trial_rows import trial_rows
 from green_optuna.uncertainty import Uncertainty
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import optuna
     import pandas as pd
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from green_optuna.carbon import Grid
+    from green_optuna.energy import Trace
     from green_optuna.ledger import Ledger
     from green_optuna.references import PlacedReference, ReferenceTable
     from green_optuna.rules import Figure, Rule
@@ -201,6 +203,51 @@ class ParetoFront:
         return self.uncertainty.worth_repeating(
             selection.rule, selection.rows[selection.ranking.chosen]
         )
+
+    def subject(
+        self,
+        rule: Rule | str | Figure | None = None,
+        *,
+        traces: Mapping[int, Trace] | None = None,
+    ) -> Subject:
+        """Give what a report of the front is about: what this rule and the others select, too.
+
+        Args:
+            rule: As for :meth:`select`.
+            traces: Power over time, by the trial's number, as far as it is known.
+
+        Raises:
+            OptionError: The rule is unknown, or wants an objective that the front has not.
+        """
+        chosen_by = as_rule(rule)
+        # That the default does not fit is no fault of anybody's.
+        choice, no_choice = self._select_or_why_not(chosen_by, fits_perhaps=rule is None)
+        others = {}
+        for name in RULES:
+            if name != chosen_by.name:
+                selection, why_not = self._select_or_why_not(rule_by_name(name), fits_perhaps=True)
+                others[name] = why_not if selection is None else selection
+        return Subject(
+            candidates=self.candidates,
+            rows=self.rows,
+            provenance=self.provenance,
+            references=self.references,
+            uncertainty=self.uncertainty,
+            choice=choice,
+            no_choice=no_choice,
+            others=others,
+            traces=traces or {},
+        )
+
+    def _select_or_why_not(self, rule: Rule, *, fits_perhaps: bool) -> tuple[Selection | None, str]:
+        try:
+            return self.select(rule), ""
+        except (EmptyStudyError, NoModelMeetsCapsError) as error:
+            return None, str(error)
+        except OptionError as error:
+            if not fits_perhaps:
+                raise
+            return None, str(error)
 
     def to_dataframe(self, *, dominated: bool = False, references: bool = False) -> pd.DataFrame:
         """Give one row a trial: its number, objectives, quality, energy and hyperparameters.

@@ -1,0 +1,54 @@
+"""What a report is about: a study's front, what rules choose from it, and what is known besides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from green_optuna.provenance import is_mixed
+
+if TYPE_CHECKING:
+    from green_optuna.candidates import Candidates
+    from green_optuna.energy import Trace
+    from green_optuna.provenance import Provenance
+    from green_optuna.references import PlacedReference
+    from green_optuna.selection import Selection
+    from green_optuna.uncertainty import Uncertainty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Subject:
+    """A study's front, and all that is told of it.
+
+    Attributes:
+        candidates: All completed trials of the study, checkpoints if asked for, and what ended.
+        rows: The front's rows of ``candidates``, in the order of the trials' numbers.
+        provenance: How the completed trials were measured.
+        references: Results from elsewhere that it is compared with.
+        uncertainty: What the trials' errors tell of the front.
+        choice: What the rule selects; None where there is nothing that it could.
+        no_choice: Why the rule selects nothing; empty where it does.
+        others: What each other rule selects, by its name; why not, in a sentence, where it cannot.
+        traces: Power over time, as far as it is known, by the trial's number.
+    """
+
+    candidates: Candidates
+    rows: tuple[int, ...]
+    provenance: tuple[Provenance, ...]
+    references: tuple[PlacedReference, ...]
+    uncertainty: Uncertainty
+    choice: Selection | None
+    no_choice: str = ""
+    others: Mapping[str, Selection | str] = field(default_factory=dict)
+    traces: Mapping[int, Trace] = field(default_factory=dict)
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The objectives that the front is drawn over."""
+        return self.candidates.objectives
+
+    @property
+    def mixed(self) -> bool:
+        """Whether it compares energies that were not all measured alike."""
+        return is_mixed(self.provenance, self.objectives)
