@@ -200,6 +200,8 @@ def hypervolume_contributions(
         raise OptionError("losses has -inf: what a row contributes is then no number")
     volumes = np.zeros(len(table))
     inside = (table < corner).all(axis=1)
+    if table.shape[1] == 1:  # moocore wants two: one that is the same for all changes no volume
+        table, corner = np.insert(table, 1, 0.0, axis=1), np.append(corner, 1.0)
     if inside.any():  # moocore wants a row
         volumes[inside] = moocore.hv_contributions(table[inside], ref=corner)
     return volumes

@@ -77,3 +77,10 @@ def test_contributions_of_rows_beyond_the_reference_are_nothing() -> None:
     for reference, wrong in (((1.0,), losses), ((1.0, 1.0), [(-math.inf, 0.0)])):
         with pytest.raises(OptionError):
             hypervolume_contributions(wrong, reference)
+
+
+def test_of_one_objective_the_best_row_alone_contributes() -> None:
+    """On one axis a volume is a length, from the best row to the reference."""
+    assert hypervolume_contributions([[0.5], [0.25], [2.0]], [1.0]).tolist() == [0.0, 0.75, 0.0]
+    assert hypervolume_contributions([[0.25], [0.25]], [1.0]).tolist() == [0.0, 0.0]
+    assert Contribution().choose([(0.5,), (0.25,)], NAMES[:1]) == 1
