@@ -337,6 +337,36 @@ class ParetoFront:
             note=str(self.candidates.repricing or ""),
         )
 
+    def report(
+        self,
+        path: str | Path,
+        *,
+        rule: Rule | str | Figure | None = None,
+        traces: Mapping[int, Trace] | None = None,
+    ) -> Path:
+        """Write the study as one page of HTML, at once or not at all: it opens from anywhere.
+
+        It shows what was found, the fronts, what this rule and others choose, what the search
+        cost, how it was measured, and all trials; about 5 MB, most of which draws the figures.
+
+        Args:
+            path: The file.
+            rule: The rule that makes the choice, as for :meth:`select`.
+            traces: Power over time of the front's members, by the trial's number, as trackers give
+                them (``MLflowTracker().read_traces(front)``): the study itself keeps none.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            OptionError: The rule is unknown, or wants an objective that the front has not.
+        """
+        from green_optuna.report.page import page
+
+        target = Path(path)
+        write_atomically(target, page(self.subject(rule, traces=traces)))
+        return target
+
     def save(self, path: str | Path) -> Path:
         """Write the front to a file, at once or not at all.
 

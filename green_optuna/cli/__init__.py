@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from green_optuna.cli import fronts, tools
+from green_optuna.cli import fronts, report, tools
 from green_optuna.cli.deploy import (
     AliasOption,
     CardOption,
@@ -262,6 +262,7 @@ def select(
         )
 
 
+app.command()(report.report)
 app.command(
     # From the program's name on, all that follows is its own.
     context_settings={"allow_interspersed_args": False},

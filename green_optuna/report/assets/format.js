@@ -1,0 +1,135 @@
+// Quantities as a person reads them: the same words as green_optuna/units.py, with a real micro
+// sign, which a page can show and a terminal may not.
+
+const UNITS = {
+  mass: { base: "kg", steps: [[-12, "ng"], [-9, "µg"], [-6, "mg"], [-3, "g"], [0, "kg"], [3, "t"]] },
+  energy: {
+    base: "kWh",
+    steps: [[-12, "nWh"], [-9, "µWh"], [-6, "mWh"], [-3, "Wh"], [0, "kWh"], [3, "MWh"]],
+  },
+  power: { base: "W", steps: [[-6, "µW"], [-3, "mW"], [0, "W"], [3, "kW"], [6, "MW"]] },
+  latency: { base: "s", steps: [[-9, "ns"], [-6, "µs"], [-3, "ms"], [0, "s"]] },
+  bytes: { base: "B", steps: [[0, "B"], [3, "kB"], [6, "MB"], [9, "GB"], [12, "TB"]] },
+  count: { base: "", steps: [[3, "k"], [6, "M"], [9, "G"], [12, "T"]] },
+};
+
+// What a quantity is, by its name in data; anything else is a plain number or a text.
+const QUANTITIES = {
+  quality_loss: { heading: "1 − quality", show: general },
+  quality: { heading: "quality", show: general },
+  probability: { heading: "probability of being on the front", show: percent },
+  co2e_kg: { heading: "CO2e", units: "mass" },
+  energy_kwh: { heading: "energy", units: "energy" },
+  n_params: { heading: "parameters", units: "count", show: count },
+  duration_s: { heading: "duration", show: duration, unit: "s" },
+  inference_kwh: { heading: "inference energy a sample", units: "energy" },
+  inference_s: { heading: "inference time a sample", units: "latency" },
+  flops: { heading: "FLOPs a sample", units: "count", show: count },
+  peak_memory_bytes: { heading: "peak memory", units: "bytes" },
+};
+
+function general(value) {
+  const [mantissa, exponent] = value.toExponential(3).split("e");
+  const power = Number(exponent);
+  if (power < -4 || power >= 4) {
+    const sign = power < 0 ? "-" : "+";
+    return `${Number(mantissa)}e${sign}${String(Math.abs(power)).padStart(2, "0")}`;
+  }
+  return String(Number(value.toPrecision(4)));
+}
+
+function percent(value) {
+  return `${Math.round(100 * value)}%`;
+}
+
+function count(value) {
+  return Math.abs(value) >= 1000 ? scaled(value, UNITS.count) : String(Number(value.toPrecision(6)));
+}
+
+function scaled(value, { base, steps }) {
+  if (value === 0) return `0 ${base}`;
+  const [mantissa, exponent] = value.toExponential(2).split("e");
+  const power = Number(exponent);
+  const fitting = steps.filter(([step]) => step <= power);
+  const [step, unit] = fitting.length ? fitting[fitting.length - 1] : steps[0];
+  const shift = power - step;
+  if (shift < -3 || shift > 5) {
+    return `${mantissa}e${shift < 0 ? "-" : "+"}${String(Math.abs(shift)).padStart(2, "0")} ${unit}`;
+  }
+  return `${Number(`${mantissa}e${shift}`).toFixed(Math.max(0, 2 - shift))} ${unit}`;
+}
+
+function duration(value) {
+  if (value === 0) return "0 s";
+  if (value < 0) return `-${duration(-value)}`;
+  if (Math.round(value * 1e6) < 1) return "<1 µs";
+  if (Math.round(value * 1e6) < 1000) return `${Math.round(value * 1e6)} µs`;
+  if (Math.round(value * 1e3) < 1000) return `${Math.round(value * 1e3)} ms`;
+  if (Number(value.toFixed(1)) < 60) return `${value.toFixed(1)} s`;
+  const two = (n) => String(n).padStart(2, "0");
+  if (Math.round(value) < 3600) {
+    const whole = Math.round(value);
+    return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
+  }
+  const minutes = Math.round(value / 60);
+  return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
+}
+
+// The quantity that a column holds: the ends of an interval are of its own.
+function quantityOf(name) {
+  return QUANTITIES[name] ?? QUANTITIES[name.replace(/_(low|high)$/, "")];
+}
+
+// What a column is called.
+function headingOf(name) {
+  if (name.startsWith("param_")) return visible(name.slice("param_".length));
+  const end = /_(low|high)$/.exec(name);
+  const quantity = quantityOf(name);
+  if (quantity && end) return `${quantity.heading}, ${end[1] === "low" ? "at least" : "at most"}`;
+  if (quantity) return quantity.heading;
+  return { label: "trial", state: "ended", on_front: "on the front", feasible: "constraints" }[name] ?? name;
+}
+
+// A value of a column in words.
+function show(name, value) {
+  if (value === null || value === undefined) return "";
+  if (name === "on_front") return value ? "yes" : "";
+  if (name === "feasible") return value ? "met" : "violated";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value !== "number") return visible(String(value));
+  const quantity = quantityOf(name);
+  if (!quantity) return Number.isInteger(value) ? String(value) : general(value);
+  return quantity.show ? quantity.show(value) : scaled(value, UNITS[quantity.units]);
+}
+
+// The same with nothing rounded, in the unit of the data; nothing where that says no more.
+function exact(name, value) {
+  if (typeof value !== "number") return "";
+  const unit = /_(kg|kwh|s|bytes)(_low|_high)?$/.exec(name);
+  const units = { kg: " kg", kwh: " kWh", s: " s", bytes: " B" };
+  const said = `${value}${unit && !name.startsWith("param_") ? units[unit[1]] : ""}`;
+  return said === show(name, value) ? "" : said;
+}
+
+// Characters that no eye can see, or that turn the direction of a text, as signs that one can.
+function visible(text) {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+}
+
+function shorten(text, most) {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}
+
+// The unit in which an axis reads best, and by how much its values are to be multiplied.
+function axisUnit(name, values) {
+  const quantity = quantityOf(name);
+  if (!quantity) return { factor: 1, unit: "" };
+  if (!quantity.units) return { factor: 1, unit: quantity.unit ?? "" };
+  const sizes = values.filter((value) => value > 0).sort((a, b) => a - b);
+  const middle = sizes.length ? sizes[Math.floor(sizes.length * 0.75)] : 1;
+  const { steps, base } = UNITS[quantity.units];
+  const all = quantity.units === "count" ? [[0, ""], ...steps] : steps;
+  const fitting = all.filter(([step]) => 10 ** step <= middle);
+  const [step, unit] = fitting.length ? fitting[fitting.length - 1] : all[0];
+  return { factor: 10 ** -step, unit: unit || base };
+}

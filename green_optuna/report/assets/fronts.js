@@ -1,0 +1,290 @@
+// The front over each pair of objectives, and over three.
+
+const shown = { errors: true, references: true };
+
+// What is drawn alike: its rows, its mark, and what the legend calls it.
+function groups() {
+  const colour = colours();
+  const { front, may_be, others } = data.drawn;
+  const allowed = others.filter((row) => value(row, "feasible") !== false);
+  const violating = others.filter((row) => value(row, "feasible") === false);
+  return [
+    { name: "other trials", rows: allowed, mark: "circle-open", size: 6, colour: colour.others },
+    { name: "violates a constraint", rows: violating, mark: "x-thin-open", size: 7, colour: colour.others },
+    { name: "may be on the front", rows: may_be, mark: "circle-open", size: 9, colour: colour.front, errors: true },
+    { name: "on the front", rows: front, mark: "circle", size: 9, colour: colour.front, errors: true },
+  ].filter(({ rows }) => rows.length);
+}
+
+function isCheckpoint(row) {
+  return value(row, "state") === "checkpoint";
+}
+
+// Half-lengths of the bars of an interval, beside each value.
+function errorBars(rows, name, factor, colour) {
+  const ends = (end) => rows.map((row) => value(row, `${name}_${end}`));
+  const [low, high] = [ends("low"), ends("high")];
+  if (!shown.errors || !high.some((one) => one !== null)) return undefined;
+  const at = rows.map((row) => value(row, name));
+  return {
+    type: "data",
+    symmetric: false,
+    array: high.map((end, place) => (end === null ? 0 : (end - at[place]) * factor)),
+    arrayminus: low.map((end, place) => (end === null ? 0 : (at[place] - end) * factor)),
+    color: colour,
+    thickness: 1,
+    width: 3,
+  };
+}
+
+// Rows as one trace: `places` says which axis shows which objective, with its factor.
+function points(group, places, type) {
+  const { rows, mark, size, colour } = group;
+  const trace = {
+    type,
+    mode: "markers",
+    name: group.name,
+    customdata: rows,
+    hoverinfo: "none",
+    marker: {
+      color: colour,
+      size: type === "scatter3d" ? size * 0.6 : size,
+      symbol: rows.map((row) => (isCheckpoint(row) ? mark.replace("circle", "square") : mark)),
+      opacity: group.name === "on the front" ? 0.95 : 0.7,
+      line: { width: 1.2, color: colour },
+    },
+    selected: { marker: { opacity: 1 } },
+    unselected: { marker: { opacity: 0.7 } },
+  };
+  if (type === "scatter3d" && mark.startsWith("x-thin")) trace.marker.symbol = "x";
+  for (const [axis, { name, factor }] of Object.entries(places)) {
+    trace[axis] = rows.map((row) => scaledOrNull(value(row, name), factor));
+    if (group.errors && type === "scatter") {
+      trace[`error_${axis}`] = errorBars(rows, name, factor, colour);
+    }
+  }
+  return trace;
+}
+
+function scaledOrNull(cell, factor) {
+  return typeof cell === "number" ? cell * factor : cell;
+}
+
+// Give what rings some rows: the same points, larger and hollow.
+function ringOf(places) {
+  return (rows) => {
+    const update = { customdata: [rows] };
+    for (const [axis, { name, factor }] of Object.entries(places)) {
+      update[axis] = [rows.map((row) => scaledOrNull(value(row, name), factor))];
+    }
+    return update;
+  };
+}
+
+function emptyRing(type) {
+  const colour = colours();
+  return {
+    type,
+    mode: "markers",
+    name: "selected",
+    x: [],
+    y: [],
+    ...(type === "scatter3d" ? { z: [] } : {}),
+    customdata: [],
+    hoverinfo: "none",
+    marker: {
+      symbol: "circle-open",
+      size: type === "scatter3d" ? 12 : 19,
+      color: colour.picked,
+      line: { width: 3, color: colour.picked },
+    },
+  };
+}
+
+function star(places, type) {
+  const colour = colours();
+  const group = { name: "the choice", rows: [data.chosen], mark: "star", size: 17, colour: colour.choice };
+  const trace = points(group, places, type);
+  trace.marker.opacity = 1;
+  // In three dimensions, Plotly has no star.
+  trace.marker.symbol = type === "scatter3d" ? "diamond" : "star";
+  trace.marker.line = { width: 1.2, color: colour.ink };
+  return trace;
+}
+
+function referenceTraces(places, type) {
+  if (!shown.references) return [];
+  const colour = colours();
+  const names = Object.values(places).map(({ name }) => name);
+  return ["published", "estimated"].flatMap((basis) => {
+    const those = data.references.filter(
+      (one) => one.basis === basis && names.every((name) => typeof one.values[name] === "number"),
+    );
+    if (!those.length) return [];
+    const trace = {
+      type,
+      mode: "markers+text",
+      name: `${basis} elsewhere`,
+      hoverinfo: "none",
+      text: those.map((one) => plain(shorten(one.name, 28))),
+      textposition: "top center",
+      textfont: { color: colour[basis], size: 12 },
+      cliponaxis: false,
+      tips: those.map(tipOfReference),
+      marker: { symbol: "diamond-open", size: 11, color: colour[basis], line: { width: 2, color: colour[basis] } },
+    };
+    for (const [axis, { name, factor }] of Object.entries(places)) {
+      trace[axis] = those.map((one) => one.values[name] * factor);
+    }
+    return [trace];
+  });
+}
+
+function tipOfReference(one) {
+  const rows = data.objectives.map((name) =>
+    element(
+      "tr",
+      {},
+      element("th", {}, headingOf(name)),
+      element("td", {}, one.values[name] === null ? "not known" : show(name, one.values[name])),
+    ),
+  );
+  const title = `${shorten(visible(one.name), 200)}: ${one.basis} elsewhere, no trial`;
+  return [element("strong", {}, title), element("table", {}, ...rows)];
+}
+
+function valuesFor(name) {
+  const rows = [...data.drawn.front, ...data.drawn.may_be, ...data.drawn.others];
+  const others = data.references.map((one) => one.values[name]);
+  return [...rows.map((row) => value(row, name)), ...others].filter((one) => typeof one === "number");
+}
+
+function pairFigure(first, second) {
+  return () => {
+    const [y, x] = [first, second].map((name) =>
+      axisOf(name, valuesFor(name), { logarithmic: data.logarithmic[name] }),
+    );
+    const places = { x: { name: second, factor: x.factor }, y: { name: first, factor: y.factor } };
+    const colour = colours();
+    const stairs = data.staircases[`${first}|${second}`];
+    const line = {
+      type: "scatter",
+      mode: "lines",
+      hoverinfo: "skip",
+      x: stairs.map((row) => scaledOrNull(value(row, second), x.factor)),
+      y: stairs.map((row) => scaledOrNull(value(row, first), y.factor)),
+      line: { shape: "hv", color: colour.front, width: 1.5 },
+    };
+    const traces = [
+      line,
+      ...groups().map((group) => points(group, places, "scatter")),
+      ...(data.chosen === null ? [] : [star(places, "scatter")]),
+      ...referenceTraces(places, "scatter"),
+      emptyRing("scatter"),
+    ];
+    return { traces, layout: baseLayout({ xaxis: x.layout, yaxis: y.layout }), ring: ringOf(places) };
+  };
+}
+
+// Of one objective there is no pair: over the trials, in the order of their numbers.
+function singleFigure(name) {
+  return () => {
+    const y = axisOf(name, valuesFor(name), { logarithmic: data.logarithmic[name] });
+    const places = { x: { name: "trial", factor: 1 }, y: { name, factor: y.factor } };
+    const traces = [
+      ...groups().map((group) => points(group, places, "scatter")),
+      ...(data.chosen === null ? [] : [star(places, "scatter")]),
+      emptyRing("scatter"),
+    ];
+    const xaxis = { ...axisOf("trial", []).layout, title: { text: "trial" } };
+    return { traces, layout: baseLayout({ xaxis, yaxis: y.layout }), ring: ringOf(places) };
+  };
+}
+
+function spaceFigure(names) {
+  return () => {
+    const [x, y, z] = ["second", "third", "first"].map((which) => names()[which]);
+    const axes = Object.entries({ x, y, z }).map(([axis, name]) => [
+      axis,
+      name,
+      axisOf(name, valuesFor(name), { logarithmic: data.logarithmic[name] }),
+    ]);
+    const places = Object.fromEntries(axes.map(([axis, name, { factor }]) => [axis, { name, factor }]));
+    const scene = Object.fromEntries(
+      axes.map(([axis, , { layout }]) => [`${axis}axis`, { ...layout, showspikes: false, backgroundcolor: "rgba(0,0,0,0)" }]),
+    );
+    const traces = [
+      ...groups().map((group) => points(group, places, "scatter3d")),
+      ...(data.chosen === null ? [] : [star(places, "scatter3d")]),
+      ...referenceTraces(places, "scatter3d"),
+      emptyRing("scatter3d"),
+    ];
+    const layout = baseLayout({ scene: { ...scene, camera: { eye: { x: 1.5, y: 1.5, z: 0.9 } } }, uirevision: names().first });
+    layout.margin = { l: 0, r: 0, t: 0, b: 0 };
+    return { traces, layout, ring: ringOf(places) };
+  };
+}
+
+function hasWebGL() {
+  try {
+    const canvas = document.createElement("canvas");
+    return Boolean(canvas.getContext("webgl2") ?? canvas.getContext("webgl"));
+  } catch {
+    return false;
+  }
+}
+
+function figureBox(label, className = "figure") {
+  const place = element("div", { class: "plot", role: "img", "aria-label": label });
+  return { place, box: element("figure", { class: className }, element("figcaption", {}, label), place) };
+}
+
+function startFronts() {
+  const home = document.getElementById("pairs");
+  const names = data.objectives;
+  if (!data.table.n_candidates) return;
+  if (names.length === 1) {
+    const { place, box } = figureBox(`${headingOf(names[0])} of each trial`);
+    home.append(box);
+    chart(place, singleFigure(names[0]));
+  }
+  for (let i = 0; i < names.length; i += 1) {
+    for (let j = i + 1; j < names.length; j += 1) {
+      const { place, box } = figureBox(`${shorten(headingOf(names[i]), 60)} against ${shorten(headingOf(names[j]), 60)}`);
+      home.append(box);
+      chart(place, pairFigure(names[i], names[j]));
+    }
+  }
+  if (names.length >= 3) startSpace(home, names);
+  for (const [id, what] of [["show-errors", "errors"], ["show-references", "references"]]) {
+    document.getElementById(id)?.addEventListener("change", (event) => {
+      shown[what] = event.target.checked;
+      redrawAll();
+    });
+  }
+}
+
+function startSpace(home, names) {
+  const { place, box } = figureBox("Three objectives at once: drag to turn (the choice is the large diamond)", "figure space");
+  home.append(box);
+  if (!hasWebGL()) {
+    place.replaceWith(element("p", { class: "note" }, "This browser draws nothing in three dimensions (no WebGL). The figures of two objectives show the same trials."));
+    return;
+  }
+  const menus = {};
+  const axes = ["first", "second", "third"];
+  if (names.length > 3) {
+    const bar = element("p", { class: "controls" });
+    axes.forEach((axis, number) => {
+      const options = names.map((name, nth) =>
+        element("option", { value: name, selected: nth === number }, shorten(headingOf(name), 40)),
+      );
+      menus[axis] = element("select", { "aria-label": `${axis} axis`, on: { change: () => draw(space) } }, ...options);
+      bar.append(menus[axis], " ");
+    });
+    place.before(bar);
+  }
+  const chosen = () => Object.fromEntries(axes.map((axis, number) => [axis, menus[axis]?.value ?? names[number]]));
+  const config = { ...CONFIG, modeBarButtons: [["orbitRotation", "zoom3d", "resetCameraDefault3d", "toImage"]] };
+  const space = chart(place, spaceFigure(chosen), { config });
+}

@@ -1,0 +1,248 @@
+// What the rest of the page does: details of what is selected, traces, curves, hyperparameters,
+// the search over time, colours and keys.
+
+function startDetails() {
+  const home = document.getElementById("details");
+  const most = 4;
+  onSelection(() => {
+    const rows = [...selected];
+    if (!rows.length) {
+      home.replaceChildren(element("p", { class: "hint" }, home.dataset.hint));
+      return;
+    }
+    const shownRows = rows.slice(0, most);
+    const names = table.names.filter(
+      (name) => !["label", "trial"].includes(name) && !/_(low|high)$/.test(name) && shownRows.some((row) => value(row, name) !== null),
+    );
+    const head = element("tr", {}, element("td", {}), ...shownRows.map((row) => element("th", { scope: "col" }, trialTitle(row))));
+    const body = names.map((name) =>
+      element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, shorten(headingOf(name), 60)),
+        ...shownRows.map((row) => detailCell(row, name)),
+      ),
+    );
+    const clear = element("button", { type: "button", on: { click: () => select([]) } }, "Clear the selection");
+    const more = rows.length > most ? `The first ${most} of ${rows.length} selected. ` : "";
+    const listThem = element("a", { href: "#trials", on: { click: listSelected } }, "Show them in the table");
+    home.replaceChildren(
+      element("div", { class: "scroll" }, element("table", { class: "details" }, element("thead", {}, head), element("tbody", {}, ...body))),
+      element("p", { class: "controls" }, more, listThem, " ", clear),
+    );
+  });
+}
+
+function detailCell(row, name) {
+  const cell = value(row, name);
+  const more = interval(row, name);
+  const full = exact(name, cell);
+  return element(
+    "td",
+    { title: full || null },
+    shorten(show(name, cell), 200),
+    ...(more ? [element("small", {}, ` ${more}`)] : []),
+    ...(full ? [element("small", { class: "exact" }, ` ${full}`)] : []),
+  );
+}
+
+function listSelected() {
+  document.getElementById("trials-only").value = "selected";
+  listing.only = "selected";
+  listing.page = 0;
+  list();
+}
+
+// Rows of the page's own tables that stand for a trial select it.
+function startRows() {
+  for (const button of document.querySelectorAll("button[data-select]")) {
+    const row = Number(button.dataset.select);
+    button.addEventListener("click", (event) => toggle(row, { add: event.shiftKey || event.ctrlKey || event.metaKey }));
+    onSelection(() => button.setAttribute("aria-pressed", String(selected.has(row))));
+  }
+}
+
+const PARTS = [["cpu", "processor"], ["gpu", "accelerators"], ["ram", "memory"]];
+
+function startTraces() {
+  const home = document.getElementById("traces");
+  const sum = (one) => one.t_s.map((_, at) => PARTS.reduce((all, [part]) => all + (one[`${part}_w`][at] ?? 0), 0));
+  const most_w = Math.max(0, ...data.traces.flatMap(sum));
+  for (const one of data.traces) {
+    const said = one.row === data.chosen ? " (the choice)" : "";
+    const { place, box } = figureBox(`Trial ${one.label}${said}: ${traceWords(one.row)}`, "figure small");
+    home.append(box);
+    chart(place, traceFigure(one, most_w), { picks: false });
+  }
+}
+
+function traceWords(row) {
+  const said = ["energy_kwh", "duration_s"].map((name) => [name, value(row, name)]);
+  return said.filter(([, cell]) => cell !== null).map(([name, cell]) => show(name, cell)).join(" in ");
+}
+
+function traceFigure(one, most_w) {
+  return () => {
+    const colour = colours();
+    const traces = PARTS.filter(([part]) => one[`${part}_w`].some((power) => power > 0)).map(([part, name]) => ({
+      type: "scatter",
+      mode: "lines",
+      name,
+      // The power at a point is the mean since the point before it.
+      x: [0, ...one.t_s],
+      y: [one[`${part}_w`][0], ...one[`${part}_w`]],
+      line: { shape: "vh", width: 1, color: colour[part] },
+      stackgroup: "power",
+      hovertemplate: `${name} %{y:.3s}W at %{x:.3~s}s<extra></extra>`,
+    }));
+    const xaxis = { ...axisOf("duration_s", one.t_s).layout, title: { text: "time (s)", standoff: 6 } };
+    const yaxis = { ...axisOf("power", []).layout, title: { text: "power (W)" }, range: [0, most_w * 1.05 || 1] };
+    return { traces, layout: baseLayout({ xaxis, yaxis }) };
+  };
+}
+
+// Colours that colour-blind people can tell apart (Okabe and Ito), with dashes besides.
+const LINES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C6D31", "#7F7F7F"];
+const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "solid", "dash", "dot"];
+
+function startCurves() {
+  const place = document.getElementById("curves");
+  if (!place || !data.curves.length) return;
+  chart(place, () => {
+    const spent = data.curves.flatMap((one) => one.co2e_kg);
+    const x = axisOf("co2e_kg", spent);
+    const traces = data.curves.map((one, number) => ({
+      type: "scatter",
+      mode: one.step.length > 1 ? "lines" : "markers",
+      name: `trial ${one.label}`,
+      x: one.co2e_kg.map((kg) => kg * x.factor),
+      y: one.quality,
+      customdata: one.step.map(() => one.row),
+      tips: one.step.map((step, at) => [
+        element("strong", {}, `Trial ${one.label} at step ${step}`),
+        element("table", {}, tipLine("quality", one.quality[at] ?? 0, ""), tipLine("co2e_kg", one.co2e_kg[at], ""), tipLine("duration_s", one.t_s[at], "")),
+      ]),
+      hoverinfo: "none",
+      line: { color: LINES[number], dash: DASHES[number], width: one.row === data.chosen ? 3 : 1.8 },
+    }));
+    const layout = baseLayout({ xaxis: x.layout, yaxis: axisOf("quality", []).layout, showlegend: true });
+    layout.xaxis.title.text = layout.xaxis.title.text.replace("CO2e", "CO2e spent by then");
+    layout.legend = { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 };
+    layout.margin.t = 48;
+    return { traces, layout };
+  });
+}
+
+function startParams() {
+  const place = document.getElementById("param-plot");
+  if (!place) return;
+  const menu = (id) => document.getElementById(id);
+  const one = chart(place, () => {
+    const name = data.params[Number(menu("param-name").value)];
+    const objective = data.objectives[Number(menu("param-objective").value)];
+    const y = axisOf(objective, valuesFor(objective), { logarithmic: data.logarithmic[objective] });
+    const column = `param_${name}`;
+    const places = { x: { name: column, factor: 1 }, y: { name: objective, factor: y.factor } };
+    const numbers = table.columns[column].every((cell) => cell === null || typeof cell === "number");
+    const xaxis = {
+      ...axisOf(column, []).layout,
+      type: !numbers ? "category" : data.log_params.includes(name) ? "log" : "linear",
+    };
+    const traces = [
+      ...groups().map((group) => textual(points({ ...group, errors: false }, places, "scatter"), numbers)),
+      ...(data.chosen === null ? [] : [textual(star(places, "scatter"), numbers)]),
+      emptyRing("scatter"),
+    ];
+    place.setAttribute("aria-label", `${headingOf(objective)} against ${visible(name)}`);
+    return { traces, layout: baseLayout({ xaxis, yaxis: y.layout }), ring: ringOf(places) };
+  });
+  for (const id of ["param-name", "param-objective"]) menu(id).addEventListener("change", () => one.drawn && draw(one));
+}
+
+function textual(trace, numbers) {
+  return numbers ? trace : { ...trace, x: trace.x.map((cell) => (cell === null ? null : plain(shorten(show("", cell), 30)))) };
+}
+
+function startHypervolume() {
+  const place = document.getElementById("hypervolume");
+  if (!place || !data.hypervolume) return;
+  chart(place, () => {
+    const { co2e_kg, share } = data.hypervolume;
+    const x = axisOf("co2e_kg", co2e_kg);
+    const traces = [
+      {
+        type: "scatter",
+        mode: "lines",
+        x: co2e_kg.map((kg) => kg * x.factor),
+        y: share.map((part) => 100 * part),
+        line: { shape: "hv", width: 2, color: colours().front },
+        hovertemplate: `%{y:.1f}% for %{x:.3~g}<extra></extra>`,
+      },
+    ];
+    const layout = baseLayout({ xaxis: x.layout, yaxis: { ...axisOf("share", []).layout, title: { text: "of the final hypervolume (%)" }, rangemode: "tozero" } });
+    layout.xaxis.title.text = layout.xaxis.title.text.replace("CO2e", "CO2e spent by the study");
+    return { traces, layout };
+  }, { picks: false });
+}
+
+function startTheme() {
+  const button = document.getElementById("theme");
+  const root = document.documentElement;
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
+  const say = () => (button.textContent = isDark() ? "Light" : "Dark");
+  button.addEventListener("click", () => {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    say();
+    redrawAll();
+  });
+  dark.addEventListener("change", () => {
+    say();
+    redrawAll();
+  });
+  say();
+  document.getElementById("print").addEventListener("click", () => window.print());
+  // On paper, colours are those of the light page, and nothing waits to come near the screen.
+  let before;
+  window.addEventListener("beforeprint", () => {
+    before = root.dataset.theme;
+    root.dataset.theme = "light";
+    drawAll();
+    redrawAll();
+  });
+  window.addEventListener("afterprint", () => {
+    if (before) root.dataset.theme = before;
+    else delete root.dataset.theme;
+    redrawAll();
+  });
+}
+
+function startKeys() {
+  const members = data.drawn.front;
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, select, textarea");
+    if (event.key === "Escape") {
+      hideTip();
+      select([]);
+    } else if (!typing && members.length && (event.key === "n" || event.key === "p") && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      const [now] = selected.size === 1 ? selected : [];
+      const at = members.indexOf(now);
+      const step = event.key === "n" ? 1 : -1;
+      const next = at < 0 ? (step > 0 ? 0 : members.length - 1) : (at + step + members.length) % members.length;
+      select([members[next]]);
+    }
+  });
+}
+
+document.documentElement.classList.add("live");
+startDetails();
+startRows();
+startTable();
+startFronts();
+startTraces();
+startCurves();
+startParams();
+startHypervolume();
+startTheme();
+startKeys();
+onSelection(() => charts.forEach(ring));

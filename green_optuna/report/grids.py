@@ -1,0 +1,273 @@
+"""The tables that stand on the page itself: cells of text, some of which select a trial."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from green_optuna.checkpoints import label_of
+from green_optuna.record import trial_intervals
+from green_optuna.report.content import members_first
+from green_optuna.selection import Selection
+from green_optuna.terms import ATTRIBUTE
+from green_optuna.units import format_co2e, format_energy, quantity_heading, show_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from green_optuna.report.subject import Subject
+
+# So many members of a front stand on the page itself; the table of all trials has the others.
+MOST_MEMBERS = 30
+
+# So many hyperparameters have a column each beside a member.
+MOST_PARAMS = 6
+
+# Of a text in a cell; the whole is shown on hovering.
+MOST_TEXT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell.
+
+    Attributes:
+        text: What stands there.
+        full: What is shown on hovering: the text unshortened, or the exact figure.
+        number: Whether it is a number, which stands to the right.
+        share: The length of a bar before it, from 0 to 1; None for none.
+        row: The row of the content that a click selects; None for none.
+        swatch: The account whose colour stands before it; empty for none.
+    """
+
+    text: str
+    full: str = ""
+    number: bool = False
+    share: float | None = None
+    row: int | None = None
+    swatch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: its title, which a screen reader says, a cell a heading, and rows of as many."""
+
+    title: str
+    headings: Sequence[Cell] = ()
+    rows: Sequence[Sequence[Cell]] = field(default_factory=list)
+    caption: str = ""
+
+
+def text_cell(text: str) -> Cell:
+    """Give a text as a cell, shortened."""
+    short = text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
+    return Cell(short, full="" if short == text else text)
+
+
+def quantity_cell(name: str, value: float | None) -> Cell:
+    """Give a quantity as a cell, scaled for a person; an empty one where it is not known."""
+    if value is None:
+        return Cell("", number=True)
+    return Cell(show_quantity(name, value), full=f"{value!r}", number=True)
+
+
+def members_table(subject: Subject) -> Table:
+    """Give the members of the front, the choice first: objectives, probability, hyperparameters."""
+    candidates = subject.candidates
+    rows = members_first(subject)
+    known = subject.uncertainty.probabilities
+    names = list(subject.objectives)
+    qualities = {
+        row: candidates.trials[row].user_attrs.get(ATTRIBUTE, {}).get("quality") for row in rows
+    }
+    if "quality_loss" in names and all(one is not None for one in qualities.values()):
+        names[names.index("quality_loss")] = "quality"
+    params = _differing([candidates.trials[row].params for row in rows])
+    headings = [
+        Cell("trial"),
+        *(Cell(quantity_heading(name), number=True) for name in names),
+        *(
+            [
+                Cell(
+                    "probability",
+                    full="How probable it is that the trial is on the front",
+                    number=True,
+                )
+            ]
+            if known is not None
+            else []
+        ),
+        *map(text_cell, params[:MOST_PARAMS]),
+    ]
+    made = []
+    for row in rows[:MOST_MEMBERS]:
+        trial, values = candidates.trials[row], candidates.values(row)
+        values["quality"] = qualities[row]
+        intervals = trial_intervals(trial, subject.objectives)
+        cells = [Cell(label_of(trial), row=row)]
+        for name in names:
+            cell = quantity_cell(name, values[name])
+            one = intervals.get(name)
+            if one is not None:
+                ends = f"{show_quantity(name, one.low)} to {show_quantity(name, one.high)}"
+                cell = Cell(f"{cell.text} ({ends})", full=cell.full, number=True)
+            cells.append(cell)
+        if known is not None:
+            cells.append(Cell(f"{known[row]:.0%}", number=True, share=float(known[row])))
+        cells += [_param_cell(trial.params.get(name)) for name in params[:MOST_PARAMS]]
+        made.append(cells)
+    left = (
+        [f"{len(rows) - MOST_MEMBERS} more members are in the table of all trials."]
+        if len(rows) > MOST_MEMBERS
+        else []
+    )
+    if len(params) > MOST_PARAMS:
+        left.append(f"{len(params) - MOST_PARAMS} more hyperparameters differ.")
+    title = "The trials on the front" if len(rows) != 1 else "The trial on the front"
+    return Table(title, headings, made, caption=" ".join(left))
+
+
+def _differing(params: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Give the hyperparameters that are not the same in all."""
+    names = dict.fromkeys(name for one in params for name in one)
+    return [name for name in names if len({repr(one.get(name)) for one in params}) > 1] or list(
+        names
+    )
+
+
+def _param_cell(value: object) -> Cell:
+    if value is None:
+        return Cell("")
+    if isinstance(value, float):
+        return Cell(f"{value:.4g}", full=repr(value), number=True)
+    cell = text_cell(str(value))
+    return Cell(
+        cell.text, full=cell.full, number=isinstance(value, int) and not isinstance(value, bool)
+    )
+
+
+def rules_table(subject: Subject) -> Table:
+    """Give what each rule chooses, the one that was asked for first."""
+    chosen = {} if subject.choice is None else {subject.choice.rule.name: subject.choice}
+    every: dict[str, Selection | str] = {**chosen, **subject.others}
+    if not subject.rows or not every:
+        return Table("What each rule would choose")
+    headings = [
+        Cell("rule"),
+        Cell("chooses"),
+        Cell("trial"),
+        *(Cell(quantity_heading(name), number=True) for name in subject.objectives),
+        Cell("CO2e against the best quality"),
+    ]
+    rows = []
+    for name, one in every.items():
+        if isinstance(one, str):
+            blank = [Cell("")] * (len(subject.objectives) + 1)
+            rows.append([text_cell(name), Cell("nothing: " + one), *blank, Cell("")])
+            continue
+        values = [quantity_cell(key, value) for key, value in one.objectives.items()]
+        rows.append(
+            [
+                text_cell(name),
+                Cell(one.describe_rule()),
+                Cell(one.label, row=one.rows[one.ranking.chosen]),
+                *values,
+                Cell(_saving_in_words(one)),
+            ]
+        )
+    return Table("What each rule would choose", headings, rows)
+
+
+def _saving_in_words(selection: Selection) -> str:
+    saving = selection.saving
+    if saving is None:
+        return ""
+    if str(saving.against) == selection.label:
+        return "has the best quality"
+    more = "less" if saving.co2e_kg >= 0 else "more"
+    share = "" if saving.share is None else f", {abs(saving.share):.0%}"
+    return f"{format_co2e(abs(saving.co2e_kg))}{share} {more}"
+
+
+def ledger_table(subject: Subject) -> Table:
+    """Give what the study spent, by how its trials ended."""
+    ledger = subject.candidates.ledger
+    if ledger.energy_kwh <= 0:
+        return Table("What the search cost")
+    headings = [
+        Cell("spent on"),
+        *(Cell(one, number=True) for one in ("trials", "energy", "CO2e", "share")),
+    ]
+    rows = []
+    for row in ledger.rows:
+        share = row.energy_kwh / ledger.energy_kwh
+        count = "" if row.account == "overhead" else str(row.n_trials)
+        rows.append(
+            [
+                Cell(
+                    f"{row.account} trials"
+                    if row.account != "overhead"
+                    else "overhead between trials",
+                    swatch=row.account,
+                ),
+                Cell(count, number=True),
+                Cell(format_energy(row.energy_kwh), full=f"{row.energy_kwh!r} kWh", number=True),
+                Cell(format_co2e(row.co2e_kg), full=f"{row.co2e_kg!r} kg", number=True),
+                Cell(f"{share:.1%}", number=True),
+            ]
+        )
+    rows.append(
+        [
+            Cell("total"),
+            Cell(str(ledger.n_trials), number=True),
+            Cell(format_energy(ledger.energy_kwh), full=f"{ledger.energy_kwh!r} kWh", number=True),
+            Cell(format_co2e(ledger.co2e_kg), full=f"{ledger.co2e_kg!r} kg", number=True),
+            Cell("100%", number=True),
+        ]
+    )
+    return Table("What the search cost", headings, rows)
+
+
+def references_grid(subject: Subject) -> Table:
+    """Give the results from elsewhere, and where each stands."""
+    headings = [
+        Cell("name"),
+        Cell("basis"),
+        *(Cell(quantity_heading(name), number=True) for name in subject.objectives),
+        Cell("where it stands"),
+        Cell("source, and what to know"),
+    ]
+    rows = [
+        [
+            text_cell(one.name),
+            Cell(one.basis),
+            *(quantity_cell(name, value) for name, value in one.losses.items()),
+            Cell(one.status),
+            text_cell(" ".join(filter(None, [one.source, *one.notes]))),
+        ]
+        for one in subject.references
+    ]
+    return Table("Results from elsewhere", headings, rows)
+
+
+def shares_table(
+    title: str, names: Iterable[str], columns: Mapping[str, Mapping[str, float]]
+) -> Table:
+    """Give shares as bars: a row a name, a column each of what they are shares of.
+
+    Args:
+        title: Of the table.
+        names: The names, in the order of the rows.
+        columns: The shares by name, from 0 to 1, by the column's heading.
+    """
+    headings = [Cell("hyperparameter"), *map(text_cell, columns)]
+    rows = []
+    for name in names:
+        cells = [
+            Cell(f"{one[name]:.0%}", full=repr(one[name]), share=one[name])
+            if name in one
+            else Cell("")
+            for one in columns.values()
+        ]
+        rows.append([text_cell(name), *cells])
+    return Table(title, headings, rows)

@@ -1,0 +1,253 @@
+"""What the page says in words and tables; the template only puts it in its place."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from green_optuna.record import measurement_of
+from green_optuna.report import grids
+from green_optuna.report.content import MOST_CURVES, PARAM
+from green_optuna.report.marks import Mark, marks_of
+from green_optuna.repricing import describe_grid
+from green_optuna.units import format_co2e, format_duration, quantity_heading, show_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from green_optuna.report.grids import Table
+    from green_optuna.report.subject import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A figure that stands large at the top.
+
+    Attributes:
+        figure: The figure, scaled for a person.
+        words: What it is.
+        exact: The same unrounded; empty where it is.
+    """
+
+    figure: str
+    words: str
+    exact: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """All words and tables of the page, in the template's order."""
+
+    name: str
+    subtitle: str
+    cards: Sequence[Card]
+    objectives: Sequence[str]
+    left_out: int
+    front_note: str
+    marks: Sequence[Mark]
+    has_intervals: bool
+    members: Table
+    references: Table | None
+    choice: Sequence[str]
+    rules: Table
+    has_traces: bool
+    traces_left_out: int
+    traces_hint: str
+    has_curves: bool
+    params: Sequence[str]
+    objective_options: Sequence[str]
+    ledger_words: Sequence[str]
+    ledger_label: str
+    ledger_parts: Sequence[dict[str, Any]]
+    ledger: Table
+    terms: Sequence[tuple[str, str]]
+    made: str
+    findings: Sequence[str] = ()
+    warnings: Sequence[Any] = ()
+    importance: Table = field(default_factory=lambda: grids.Table(""))
+    importance_words: str = ""
+    importance_notes: Sequence[str] = ()
+    hypervolume_words: Sequence[str] = ()
+    has_hypervolume: bool = False
+
+
+def shown_of(subject: Subject, content: dict[str, Any]) -> Shown:
+    """Give all that the page says.
+
+    Args:
+        subject: What the report is about.
+        content: What its figures show.
+    """
+    candidates = subject.candidates
+    names = content["table"]["names"]
+    n_traced = len(content["traces"])
+    return Shown(
+        name=candidates.study_name,
+        subtitle=_subtitle(subject),
+        cards=_cards(subject),
+        objectives=[quantity_heading(name) for name in subject.objectives],
+        left_out=content["drawn"]["left_out"],
+        front_note=" ".join(candidates.notes),
+        marks=marks_of(subject, content),
+        has_intervals=any(name.endswith("_high") for name in names if not name.startswith(PARAM)),
+        members=grids.members_table(subject),
+        references=grids.references_grid(subject) if subject.references else None,
+        choice=_choice(subject),
+        rules=grids.rules_table(subject),
+        has_traces=bool(n_traced),
+        traces_left_out=max(len(subject.rows) - MOST_CURVES, 0) if n_traced == MOST_CURVES else 0,
+        traces_hint=_traces_hint(),
+        has_curves=bool(content["curves"]),
+        params=content["params"],
+        objective_options=[quantity_heading(name) for name in subject.objectives],
+        ledger_words=_ledger_words(subject),
+        ledger_label=str(candidates.ledger),
+        ledger_parts=_ledger_parts(subject),
+        ledger=grids.ledger_table(subject),
+        terms=_terms(subject),
+        made=_made(),
+    )
+
+
+def _subtitle(subject: Subject) -> str:
+    candidates = subject.candidates
+    ended = len(candidates.ended)
+    trials = f"{ended} trials" if ended != 1 else "1 trial"
+    completed = (
+        "" if ended == candidates.n_completed else f", {candidates.n_completed} of them completed"
+    )
+    basis = f"; energy {_basis(subject)}" if _basis(subject) else ""
+    return f"{trials}{completed}, {len(subject.rows)} on the front{basis}"
+
+
+def _basis(subject: Subject) -> str:
+    """Say what the energies of completed trials rest on; empty where none was measured."""
+    measured = (measurement_of(trial) for trial in subject.candidates.measured)
+    found = {one.basis for one in measured if one is not None}
+    if not found:
+        return ""
+    return found.pop() if len(found) == 1 else "partly measured, partly estimated"
+
+
+def _cards(subject: Subject) -> list[Card]:
+    candidates, choice, cards = subject.candidates, subject.choice, []
+    if choice is not None:
+        name = "quality" if choice.quality is not None else subject.objectives[0]
+        best = choice.quality if choice.quality is not None else choice.objectives[name]
+        cards.append(
+            Card(
+                show_quantity(name, best),
+                f"{quantity_heading(name)} of trial {choice.label}, the choice",
+                repr(best),
+            )
+        )
+        measurement = choice.measurement
+        if measurement is not None:
+            kg = measurement.co2e_per_run_kg
+            lasting = format_duration(measurement.duration_per_run_s)
+            training = f"of CO2e for one training of it, in {lasting}"
+            cards.append(Card(format_co2e(kg), training, f"{kg!r} kg"))
+        saving = choice.saving
+        if saving is not None and saving.share is not None and saving.co2e_kg > 0:
+            cards.append(
+                Card(
+                    f"{100 * saving.share:.0f} % less",
+                    f"CO2e than trial {saving.against}, which has the best quality",
+                    f"{saving.co2e_kg!r} kg",
+                )
+            )
+    if candidates.ledger.energy_kwh > 0:
+        kg = candidates.spent_co2e_kg
+        cards.append(Card(format_co2e(kg), "of CO2e for the search as a whole", f"{kg!r} kg"))
+    return cards
+
+
+def _choice(subject: Subject) -> list[str]:
+    choice = subject.choice
+    if choice is None:
+        return [subject.no_choice] if subject.no_choice else []
+    said = [str(choice)]
+    if choice.probability is None and subject.uncertainty.probabilities is not None:
+        row = choice.rows[choice.ranking.chosen]
+        said.append(f"How settled it is: {subject.uncertainty.worth_repeating(choice.rule, row)}")
+    return said
+
+
+def _traces_hint() -> str:
+    return (
+        "green-optuna report --mlflow-uri URI reads it from there, and "
+        "front.report(path, traces=...) takes it."
+    )
+
+
+def _ledger_words(subject: Subject) -> list[str]:
+    ledger, choice = subject.candidates.ledger, subject.choice
+    if ledger.energy_kwh <= 0:
+        return [ledger.note() or "Nothing was measured in this study."]
+    if choice is None:
+        return [ledger.summary()]
+    return [ledger.summary(choice.number, choice.measurement)]
+
+
+def _ledger_parts(subject: Subject) -> list[dict[str, Any]]:
+    ledger = subject.candidates.ledger
+    return [
+        {
+            "account": row.account,
+            "percent": f"{100 * row.energy_kwh / ledger.energy_kwh:.3f}",
+            "words": f"{row.account}: {row.energy_kwh / ledger.energy_kwh:.1%}",
+        }
+        for row in ledger.rows
+        if row.energy_kwh > 0
+    ]
+
+
+def _terms(subject: Subject) -> list[tuple[str, str]]:
+    """Say on what terms the study measured, and how sure it is."""
+    candidates = subject.candidates
+    terms, grid = candidates.terms, candidates.grid
+    if terms is None or grid is None:
+        return [("Energy", "green_optuna has measured nothing in this study.")]
+    said = [
+        (
+            "Objectives",
+            ", ".join(quantity_heading(name) for name in terms.objectives) + ": all minimised",
+        ),
+        (
+            "Quality",
+            f"{terms.quality_bounds.worst:g} is the worst, {terms.quality_bounds.best:g} the best",
+        ),
+        ("Carbon intensity", f"{describe_grid(grid)}: one figure for the whole study"),
+        (
+            "PUE",
+            f"{grid.pue:g}"
+            if grid.pue != 1
+            else "1: what the building adds is not known, and not counted",
+        ),
+    ]
+    if candidates.repricing is not None:
+        said.append(("Repriced", str(candidates.repricing)))
+    said += [("Measured", str(group)) for group in subject.provenance]
+    sure = subject.uncertainty.reason
+    said.append(
+        (
+            "How sure",
+            sure
+            or "The probability of being on the front is the share of draws from the trials' "
+            "errors in which a trial is there.",
+        )
+    )
+    said.append(("Not counted", "Emissions of making the hardware, and what other programs used."))
+    return said
+
+
+def _made() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        by = f"green_optuna {version('green_optuna')}"
+    except PackageNotFoundError:
+        by = "green_optuna"
+    now = dt.datetime.now(dt.UTC)
+    return f"Made by {by} on {now:%Y-%m-%d at %H:%M} UTC. This page asks for nothing from anywhere."
