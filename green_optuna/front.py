@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from green_optuna import pareto
 from green_optuna.candidates import Candidates, read_candidates
 from green_optuna.checkpoints import label_of, name_of
+from green_optuna.displays import describe_front, describe_spending, front_html
 from green_optuna.errors import EmptyStudyError, MixedStudyError, NoModelMeetsCapsError, OptionError
 from green_optuna.figures import front_figure
 from green_optuna.folders import write_atomically
+from green_optuna.markup import pretty
 from green_optuna.plain import finite_or_none
 from green_optuna.provenance import Provenance, describe_mixture, is_mixed, provenance_of
 from green_optuna.references import joint_rows, place, read_references, reference_rows
@@ -134,6 +136,23 @@ class ParetoFront:
     def __len__(self) -> int:
         """How many trials are on the front."""
         return len(self.rows)
+
+    def __str__(self) -> str:
+        """Say how many trials are on it, what to know of it, and what the search spent."""
+        said = describe_front(self.candidates, self.rows), self.note
+        return " ".join(filter(None, (*said, describe_spending(self.candidates))))
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: its members, where they lie, and what the search spent."""
+        return front_html(
+            self.candidates,
+            self.rows,
+            note=self.note,
+            references=self.references,
+            probabilities=self.uncertainty.probabilities,
+        )
+
+    _repr_pretty_ = pretty
 
     def select(
         self, rule: Rule | str | Figure | None = None, *, min_probability: float | None = None

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna.cards import ModelCard
 from green_optuna.checkpoints import checkpoint_of, label_of, name_of
+from green_optuna.displays import selection_html
 from green_optuna.errors import OptionError
+from green_optuna.markup import pretty
 from green_optuna.pareto import dominance
 from green_optuna.plain import finite_or_none
 from green_optuna.record import inference_of, measurement_of, saved_model_of, trial_intervals
@@ -367,6 +369,15 @@ class Selection:
         if self.repriced_for is not None:
             said.append(f"CO2e is repriced for {describe_grid(self.repriced_for)}")
         return " ".join(f"{sentence}." for sentence in said)
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: what it is, why it was selected, where it lies on the front."""
+        said = (self.describe_rule(), *self._saving_in_words(), self.describe_runner_up())
+        return selection_html(
+            self.candidates, self.front, self._row, said=said, intervals=self.intervals
+        )
+
+    _repr_pretty_ = pretty
 
     def describe_rule(self) -> str:
         """Say in one clause what the rule chooses, and of which trials."""

@@ -29,6 +29,7 @@ LAYERS = (
     "folders",
     "urls",
     "markup",
+    "sketch",
     "catalogue",
     "intensities",
     "devices",
@@ -57,6 +58,7 @@ LAYERS = (
     "journal",
     "trial_rows",
     "figures",
+    "displays",
     "cards",
     "selection",
     "uncertainty",
@@ -96,6 +98,7 @@ LAYERS = (
 
 # Each takes a noticeable part of a second to import, or is an optional part.
 LATE_PACKAGES = (
+    "IPython",
     "codecarbon",
     "hydra",
     "mlflow",

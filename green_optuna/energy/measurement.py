@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
-from green_optuna.units import joules_from_kwh
+from green_optuna.energy.showing import costs_in_words, power_picture
+from green_optuna.markup import (
+    NOT_KNOWN,
+    html_beside,
+    html_heading,
+    html_output,
+    html_paragraph,
+    html_table,
+    in_words,
+    pretty,
+)
+from green_optuna.units import format_energy, joules_from_kwh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -201,6 +212,52 @@ class Measurement:
     def basis(self) -> Basis:
         """Whether the energy was measured by hardware, estimated by a model, or partly each."""
         return basis_of(self.sources)
+
+    def __str__(self) -> str:
+        """Say in a sentence or two what was measured, and how."""
+        costs = costs_in_words(self.energy_kwh, self.co2e_kg, self.duration_s)
+        runs = "" if self.runs == 1 else f" over {self.runs} runs"
+        sources = "; ".join(f"{name}: {one.name}" for name, one in self.sources.items())
+        return (
+            f"{costs['energy']} and {costs['CO2e']} of CO2e in {costs['duration']}{runs}, "
+            f"{costs['mean power']} in the mean; energy is {self.basis} ({sources or NOT_KNOWN})."
+            f"{self._beside}"
+        )
+
+    @property
+    def _beside(self) -> str:
+        if not self.shared:
+            return ""
+        return " Other trials ran beside it, and what they used together is shared out among them."
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook; without the host's name, since notebooks are passed on."""
+        grid, trace = self.grid, self.trace
+        rows = [*costs_in_words(self.energy_kwh, self.co2e_kg, self.duration_s).items()]
+        if self.runs > 1:
+            each = costs_in_words(
+                self.energy_per_run_kwh, self.co2e_per_run_kg, self.duration_per_run_s
+            )
+            rows.append((f"each of {self.runs} runs", ", ".join([*each.values()][:3])))
+        rows.append(("energy is", self.basis))
+        for name, energy_kwh in self.energy.to_dict().items():
+            source = self.sources.get(name)
+            if source is not None or energy_kwh != 0:
+                origin = NOT_KNOWN if source is None else source.name
+                rows.append((name, f"{in_words(energy_kwh, format_energy(energy_kwh))} ({origin})"))
+        intensity = f"{grid.carbon_intensity_g_per_kwh:.4g} g/kWh ({grid.source})"
+        rows += [("carbon intensity", intensity), ("PUE", f"{grid.pue:g}")]
+        power_w = {"cpu": trace.cpu_w, "gpu": trace.gpu_w, "ram": trace.ram_w}
+        picture = power_picture(
+            trace.t_s.tolist(), {name: values.tolist() for name, values in power_w.items()}
+        )
+        return html_output(
+            html_heading("What it took"),
+            html_beside(html_table(rows, most=120), picture),
+            html_paragraph(self._beside),
+        )
+
+    _repr_pretty_ = pretty
 
 
 def basis_of(sources: Mapping[str, Source]) -> Basis:
