@@ -125,7 +125,9 @@ def _table(subject: Subject) -> dict[str, Any]:
 
 def _tells(name: str, records: Sequence[Mapping[str, Any]]) -> bool:
     """Say whether a column is worth its place: what is always there, or known of some row."""
-    always = name in ("label", "trial", "state", "on_front", "feasible")
+    if name == "feasible":
+        return any(record.get(name) is False for record in records)
+    always = name in ("label", "trial", "state", "on_front")
     return always or any(record.get(name) is not None for record in records)
 
 

@@ -13,12 +13,13 @@ from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import format_co2e, format_energy, quantity_heading, show_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from green_optuna.report.importance import Importance
     from green_optuna.report.subject import Subject
 
 # So many members of a front stand on the page itself; the table of all trials has the others.
-MOST_MEMBERS = 30
+MOST_MEMBERS = 15
 
 # So many hyperparameters have a column each beside a member.
 MOST_PARAMS = 6
@@ -250,24 +251,22 @@ def references_grid(subject: Subject) -> Table:
     return Table("Results from elsewhere", headings, rows)
 
 
-def shares_table(
-    title: str, names: Iterable[str], columns: Mapping[str, Mapping[str, float]]
-) -> Table:
-    """Give shares as bars: a row a name, a column each of what they are shares of.
-
-    Args:
-        title: Of the table.
-        names: The names, in the order of the rows.
-        columns: The shares by name, from 0 to 1, by the column's heading.
-    """
+def importance_table(decided: Sequence[Importance]) -> Table:
+    """Give how much each hyperparameter matters, a column an objective, as bars."""
+    columns = {
+        quantity_heading(one.objective): {share.name: share.share for share in one.shares}
+        for one in decided
+        if one.shares
+    }
+    names = {name for shares in columns.values() for name in shares}
+    most = {name: max(shares.get(name, 0.0) for shares in columns.values()) for name in names}
     headings = [Cell("hyperparameter"), *map(text_cell, columns)]
-    rows = []
-    for name in names:
-        cells = [
-            Cell(f"{one[name]:.0%}", full=repr(one[name]), share=one[name])
-            if name in one
-            else Cell("")
-            for one in columns.values()
-        ]
-        rows.append([text_cell(name), *cells])
-    return Table(title, headings, rows)
+    rows = [
+        [text_cell(name), *(_share_cell(shares.get(name)) for shares in columns.values())]
+        for name in sorted(names, key=lambda name: (-most[name], name))
+    ]
+    return Table("How much each hyperparameter matters", headings, rows)
+
+
+def _share_cell(share: float | None) -> Cell:
+    return Cell("") if share is None else Cell(f"{share:.0%}", full=repr(share), share=share)

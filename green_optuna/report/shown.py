@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.record import measurement_of
 from green_optuna.report import grids
 from green_optuna.report.content import MOST_CURVES, PARAM
+from green_optuna.report.importance import WHAT_IT_MEASURES, importances
 from green_optuna.report.marks import Mark, marks_of
 from green_optuna.repricing import describe_grid
 from green_optuna.units import format_co2e, format_duration, quantity_heading, show_quantity
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from green_optuna.report.grids import Table
+    from green_optuna.report.importance import Importance
     from green_optuna.report.subject import Subject
 
 
@@ -55,6 +57,9 @@ class Shown:
     traces_left_out: int
     traces_hint: str
     has_curves: bool
+    importance: Table
+    importance_words: str
+    importance_notes: Sequence[str]
     params: Sequence[str]
     objective_options: Sequence[str]
     ledger_words: Sequence[str]
@@ -65,9 +70,6 @@ class Shown:
     made: str
     findings: Sequence[str] = ()
     warnings: Sequence[Any] = ()
-    importance: Table = field(default_factory=lambda: grids.Table(""))
-    importance_words: str = ""
-    importance_notes: Sequence[str] = ()
     hypervolume_words: Sequence[str] = ()
     has_hypervolume: bool = False
 
@@ -82,6 +84,7 @@ def shown_of(subject: Subject, content: dict[str, Any]) -> Shown:
     candidates = subject.candidates
     names = content["table"]["names"]
     n_traced = len(content["traces"])
+    decided = importances(subject)
     return Shown(
         name=candidates.study_name,
         subtitle=_subtitle(subject),
@@ -99,6 +102,9 @@ def shown_of(subject: Subject, content: dict[str, Any]) -> Shown:
         traces_left_out=max(len(subject.rows) - MOST_CURVES, 0) if n_traced == MOST_CURVES else 0,
         traces_hint=_traces_hint(),
         has_curves=bool(content["curves"]),
+        importance=grids.importance_table(decided),
+        importance_words=WHAT_IT_MEASURES,
+        importance_notes=_notes_on_importance(decided),
         params=content["params"],
         objective_options=[quantity_heading(name) for name in subject.objectives],
         ledger_words=_ledger_words(subject),
@@ -179,6 +185,16 @@ def _traces_hint() -> str:
         "green-optuna report --mlflow-uri URI reads it from there, and "
         "front.report(path, traces=...) takes it."
     )
+
+
+def _notes_on_importance(decided: Sequence[Importance]) -> list[str]:
+    """Say on what the importances rest, each thing once."""
+    by_note: dict[str, list[str]] = {}
+    for one in decided:
+        by_note.setdefault(one.note, []).append(quantity_heading(one.objective))
+    if len(by_note) == 1:
+        return list(by_note)
+    return [f"{', '.join(headings)}: {note}" for note, headings in by_note.items()]
 
 
 def _ledger_words(subject: Subject) -> list[str]:

@@ -17,7 +17,7 @@ const UNITS = {
 const QUANTITIES = {
   quality_loss: { heading: "1 − quality", show: general },
   quality: { heading: "quality", show: general },
-  probability: { heading: "probability of being on the front", show: percent },
+  probability: { heading: "probability of it", show: percent },
   co2e_kg: { heading: "CO2e", units: "mass" },
   energy_kwh: { heading: "energy", units: "energy" },
   n_params: { heading: "parameters", units: "count", show: count },
