@@ -31,6 +31,11 @@ MAX_NOT_DRAWN = 5
 LOG_AXIS_FROM = 20.0
 
 
+def is_logarithmic(values: Sequence[float]) -> bool:
+    """Tell whether an axis of such values is logarithmic: they are positive and far apart."""
+    return bool(values) and 0 < min(values) <= max(values) / LOG_AXIS_FROM
+
+
 def front_figure(
     trials: pd.DataFrame,
     objectives: Sequence[str],
@@ -215,7 +220,7 @@ def _axis(
     axis: dict[str, object] = {"title": quantity_label(name)}
     others = (one.values.get(name, 0.0) for one in references)
     shown = [*values.tolist(), *(value for value in others if value > 0)]
-    if shown and 0 < min(shown) <= max(shown) / LOG_AXIS_FROM:
+    if is_logarithmic(shown):
         axis |= {"type": "log", "dtick": 1, "exponentformat": "power"}
     return axis
 
