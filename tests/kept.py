@@ -96,10 +96,11 @@ def study_of(
     trials: Sequence[FrozenTrial],
     *,
     objectives: Sequence[str] = NAMES,
+    name: str = "kept",
     storage: str | None = None,
 ) -> optuna.Study:
     """A study that keeps these trials."""
-    study = go.create_study("kept", objectives=objectives, storage=storage)
+    study = go.create_study(name, objectives=objectives, storage=storage)
     study.set_user_attr(ATTRIBUTE, made_terms(objectives).to_dict())
     study.add_trials(trials)
     return study

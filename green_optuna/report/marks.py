@@ -39,7 +39,7 @@ class Mark:
     def svg(self) -> str:
         """The mark as SVG."""
         colour = f"var(--{self.colour})"
-        fill = colour if self.shape == "dot" else "none"
+        fill = colour if self.shape in ("dot", "square") else "none"
         inside = _SHAPES[self.shape].format(colour=colour, fill=fill)
         return f'<svg viewBox="0 0 16 16" aria-hidden="true">{inside}</svg>'
 

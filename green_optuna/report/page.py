@@ -25,7 +25,8 @@ _SCRIPTS = ("format.js", "store.js", "table.js", "charts.js", "fronts.js", "page
 
 # What no eye can see, or what turns the direction of a text, and halves of characters.
 _HIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+    "\ud800-\udfff]"
 )
 
 
@@ -73,7 +74,7 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"visible": visible, "shorten": shorten, "micro": with_micro_signs}
+    environment.filters |= {"visible": visible, "shorten": shorten, "micro": with_real_signs}
     return environment.get_template("page.html.j2")
 
 
@@ -110,6 +111,7 @@ def shorten(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def with_micro_signs(text: str) -> str:
-    """Write ``48.6 ug`` with the sign that a terminal may not have, and a page has."""
+def with_real_signs(text: str) -> str:
+    """Write ``1 - quality`` and ``48.6 ug`` with signs that a terminal may not have."""
+    text = re.sub(r"\b1 - (?=quality\b)", "1 \N{MINUS SIGN} ", text)
     return re.sub(r"(?<=\d )u(?=(?:g|Wh|W|s)\b)", "µ", text)

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from green_optuna.checkpoints import checkpoint_of
 from green_optuna.record import measurement_of
 from green_optuna.report import grids
 from green_optuna.report.content import MOST_CURVES, PARAM
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from green_optuna.report.grids import Table
     from green_optuna.report.importance import Importance
     from green_optuna.report.subject import Subject
+
+
+_PARTLY = "partly measured, partly estimated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,9 @@ def _subtitle(subject: Subject) -> str:
         "" if ended == candidates.n_completed else f", {candidates.n_completed} of them completed"
     )
     basis = f"; energy {_basis(subject)}" if _basis(subject) else ""
-    return f"{trials}{completed}, {len(subject.rows)} on the front{basis}"
+    saved = sum(checkpoint_of(candidates.trials[row]) is not None for row in subject.rows)
+    steps = f" ({saved} of them saved steps)" if saved else ""
+    return f"{trials}{completed}, {len(subject.rows)} on the front{steps}{basis}"
 
 
 def _basis(subject: Subject) -> str:
@@ -133,7 +139,7 @@ def _basis(subject: Subject) -> str:
     found = {one.basis for one in measured if one is not None}
     if not found:
         return ""
-    return found.pop() if len(found) == 1 else "partly measured, partly estimated"
+    return found.pop() if found in ({"measured"}, {"estimated"}) else _PARTLY
 
 
 def _cards(subject: Subject) -> list[Card]:

@@ -2,6 +2,7 @@
 // near the screen, for a study may have many.
 
 const charts = [];
+let printing = false;
 
 // Texts that Plotly would take for tags or entities, as they are.
 function plain(text) {
@@ -56,7 +57,10 @@ function baseLayout(extra = {}) {
     font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: colour.ink },
     margin: { l: 56, r: 16, t: 12, b: 48 },
     hovermode: "closest",
+    dragmode: "select",
     showlegend: false,
+    // What a reader has zoomed or chosen stays when a figure is drawn anew.
+    uirevision: "kept",
     ...extra,
   };
 }
@@ -92,6 +96,9 @@ function draw(one) {
   one.drawn = true;
   one.now = one.figure();
   const { traces, layout } = one.now;
+  if (!one.picks) layout.dragmode = "zoom";
+  // On paper a figure has the width that its place has there, which no event tells of.
+  if (printing) Object.assign(layout, { width: one.place.clientWidth, height: one.place.clientHeight });
   Plotly.react(one.place, traces, layout, one.config);
   if (first && one.picks) listen(one);
   if (one.picks) ring(one);
@@ -105,6 +112,13 @@ function drawAll() {
   for (const one of charts) if (!one.drawn) draw(one);
 }
 
+// Leave no frame of a selection by dragging where nothing is selected any more.
+function clearFrame(one) {
+  if (one.drawn && !selected.size && one.place.layout.selections?.length) {
+    Plotly.relayout(one.place, { selections: [] });
+  }
+}
+
 function ring(one) {
   if (!one.drawn || !one.now.ring) return;
   Plotly.restyle(one.place, one.now.ring([...selected]), [one.now.traces.length - 1]);
@@ -115,9 +129,10 @@ function listen(one) {
     ...new Set((event?.points ?? []).map((point) => point.customdata).filter(Number.isInteger)),
   ];
   one.place.on("plotly_hover", (event) => {
+    const [point] = event.points;
     const [row] = rowsOf(event);
-    if (row !== undefined) showTip(event.event, tipOfRow(row));
-    else if (event.points[0]?.data.tips) showTip(event.event, event.points[0].data.tips[event.points[0].pointNumber]);
+    if (point?.data.tips) showTip(event.event, point.data.tips[point.pointNumber]);
+    else if (row !== undefined) showTip(event.event, tipOfRow(row));
   });
   one.place.on("plotly_unhover", hideTip);
   one.place.on("plotly_click", (event) => {

@@ -13,8 +13,10 @@ const UNITS = {
   count: { base: "", steps: [[3, "k"], [6, "M"], [9, "G"], [12, "T"]] },
 };
 
-// What a quantity is, by its name in data; anything else is a plain number or a text.
+// What a quantity is, by its name in data; anything else is a plain number or a text. Without a
+// prototype, so that a metric may be named "constructor".
 const QUANTITIES = {
+  __proto__: null,
   quality_loss: { heading: "1 − quality", show: general },
   quality: { heading: "quality", show: general },
   probability: { heading: "probability of it", show: percent },
@@ -28,28 +30,47 @@ const QUANTITIES = {
   peak_memory_bytes: { heading: "peak memory", units: "bytes" },
 };
 
-function general(value) {
-  const [mantissa, exponent] = value.toExponential(3).split("e");
-  const power = Number(exponent);
-  if (power < -4 || power >= 4) {
+// Of two that are equally near, Python rounds to the even one, and JavaScript to the larger: cut
+// `longer`, which is exact, where that makes a difference, and else give `shorter`.
+function evenly(shorter, longer, digits) {
+  const cut = longer.slice(0, longer.indexOf(".") + 1 + digits);
+  const isTie = /^50+$/.test(longer.slice(cut.length));
+  return isTie && Number(cut.at(-1)) % 2 === 0 ? cut : shorter;
+}
+
+// The mantissa, with so many digits after the point, and the power of ten.
+function scientific(value, digits) {
+  const [shorter, power] = value.toExponential(digits).split("e");
+  const [longer, below] = value.toExponential(digits + 30).split("e");
+  const mantissa = evenly(shorter, longer, digits);
+  return [mantissa, Number(mantissa === shorter ? power : below)];
+}
+
+function whole(value) {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
+}
+
+function general(value, digits = 4) {
+  const [mantissa, power] = scientific(value, digits - 1);
+  if (power < -4 || power >= digits) {
     const sign = power < 0 ? "-" : "+";
     return `${Number(mantissa)}e${sign}${String(Math.abs(power)).padStart(2, "0")}`;
   }
-  return String(Number(value.toPrecision(4)));
+  return String(Number(`${mantissa}e${power}`));
 }
 
 function percent(value) {
-  return `${Math.round(100 * value)}%`;
+  return `${whole(100 * value)}%`;
 }
 
 function count(value) {
-  return Math.abs(value) >= 1000 ? scaled(value, UNITS.count) : String(Number(value.toPrecision(6)));
+  return Math.abs(value) >= 1000 ? scaled(value, UNITS.count) : general(value, 6);
 }
 
 function scaled(value, { base, steps }) {
   if (value === 0) return `0 ${base}`;
-  const [mantissa, exponent] = value.toExponential(2).split("e");
-  const power = Number(exponent);
+  const [mantissa, power] = scientific(value, 2);
   const fitting = steps.filter(([step]) => step <= power);
   const [step, unit] = fitting.length ? fitting[fitting.length - 1] : steps[0];
   const shift = power - step;
@@ -62,16 +83,14 @@ function scaled(value, { base, steps }) {
 function duration(value) {
   if (value === 0) return "0 s";
   if (value < 0) return `-${duration(-value)}`;
-  if (Math.round(value * 1e6) < 1) return "<1 µs";
-  if (Math.round(value * 1e6) < 1000) return `${Math.round(value * 1e6)} µs`;
-  if (Math.round(value * 1e3) < 1000) return `${Math.round(value * 1e3)} ms`;
-  if (Number(value.toFixed(1)) < 60) return `${value.toFixed(1)} s`;
+  if (whole(value * 1e6) < 1) return "<1 µs";
+  if (whole(value * 1e6) < 1000) return `${whole(value * 1e6)} µs`;
+  if (whole(value * 1e3) < 1000) return `${whole(value * 1e3)} ms`;
+  const tenths = evenly(value.toFixed(1), value.toFixed(31), 1);
+  if (Number(tenths) < 60) return `${tenths} s`;
   const two = (n) => String(n).padStart(2, "0");
-  if (Math.round(value) < 3600) {
-    const whole = Math.round(value);
-    return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
-  }
-  const minutes = Math.round(value / 60);
+  if (whole(value) < 3600) return `${Math.floor(whole(value) / 60)} min ${two(whole(value) % 60)} s`;
+  const minutes = whole(value / 60);
   return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
 }
 
@@ -80,6 +99,14 @@ function quantityOf(name) {
   return QUANTITIES[name] ?? QUANTITIES[name.replace(/_(low|high)$/, "")];
 }
 
+const HEADINGS = {
+  __proto__: null,
+  label: "trial",
+  state: "ended",
+  on_front: "on the front",
+  feasible: "constraints",
+};
+
 // What a column is called.
 function headingOf(name) {
   if (name.startsWith("param_")) return visible(name.slice("param_".length));
@@ -87,7 +114,7 @@ function headingOf(name) {
   const quantity = quantityOf(name);
   if (quantity && end) return `${quantity.heading}, ${end[1] === "low" ? "at least" : "at most"}`;
   if (quantity) return quantity.heading;
-  return { label: "trial", state: "ended", on_front: "on the front", feasible: "constraints" }[name] ?? name;
+  return HEADINGS[name] ?? visible(name);
 }
 
 // A value of a column in words.
@@ -107,13 +134,15 @@ function exact(name, value) {
   if (typeof value !== "number") return "";
   const unit = /_(kg|kwh|s|bytes)(_low|_high)?$/.exec(name);
   const units = { kg: " kg", kwh: " kWh", s: " s", bytes: " B" };
-  const said = `${value}${unit && !name.startsWith("param_") ? units[unit[1]] : ""}`;
-  return said === show(name, value) ? "" : said;
+  // A row of zeros is hard to count.
+  const digits = value !== 0 && Math.abs(value) < 1e-4 ? value.toExponential() : String(value);
+  const said = `${digits}${unit && !name.startsWith("param_") ? units[unit[1]] : ""}`;
+  return said === show(name, value).replace(/\.0+(?= |$)/, "") ? "" : said;
 }
 
 // Characters that no eye can see, or that turn the direction of a text, as signs that one can.
 function visible(text) {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g, "\ufffd");
 }
 
 function shorten(text, most) {

@@ -127,17 +127,26 @@ function referenceTraces(places, type) {
       name: `${basis} elsewhere`,
       hoverinfo: "none",
       text: those.map((one) => plain(shorten(one.name, 28))),
-      textposition: "top center",
+      textposition: textPlaces(places.x.name, those.map((one) => one.values[places.x.name])),
       textfont: { color: colour[basis], size: 12 },
       cliponaxis: false,
       tips: those.map(tipOfReference),
-      marker: { symbol: "diamond-open", size: 11, color: colour[basis], line: { width: 2, color: colour[basis] } },
+      marker: { symbol: "diamond-open", size: type === "scatter3d" ? 6 : 11, color: colour[basis], line: { width: 2, color: colour[basis] } },
     };
     for (const [axis, { name, factor }] of Object.entries(places)) {
       trace[axis] = those.map((one) => one.values[name] * factor);
     }
     return [trace];
   });
+}
+
+// Texts above marks, led away from an end of the axis that is near.
+function textPlaces(name, values) {
+  const place = (one) => (data.logarithmic[name] ? Math.log10(one) : one);
+  const all = valuesFor(name).map(place).filter(Number.isFinite);
+  const [from, to] = [Math.min(...all), Math.max(...all)];
+  const share = (one) => (place(one) - from) / (to - from);
+  return values.map((one) => (share(one) < 0.15 ? "top right" : share(one) > 0.85 ? "top left" : "top center"));
 }
 
 function tipOfReference(one) {
@@ -219,7 +228,7 @@ function spaceFigure(names) {
       ...referenceTraces(places, "scatter3d"),
       emptyRing("scatter3d"),
     ];
-    const layout = baseLayout({ scene: { ...scene, camera: { eye: { x: 1.5, y: 1.5, z: 0.9 } } }, uirevision: names().first });
+    const layout = baseLayout({ scene: { ...scene, camera: { eye: { x: 1.6, y: 1.6, z: 1 }, center: { x: 0, y: 0, z: -0.2 } } } });
     layout.margin = { l: 0, r: 0, t: 0, b: 0 };
     return { traces, layout, ring: ringOf(places) };
   };

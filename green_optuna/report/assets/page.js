@@ -41,7 +41,7 @@ function detailCell(row, name) {
     "td",
     { title: full || null },
     shorten(show(name, cell), 200),
-    ...(more ? [element("small", {}, ` ${more}`)] : []),
+    ...(more ? [element("small", {}, ` (${more})`)] : []),
     ...(full ? [element("small", { class: "exact" }, ` ${full}`)] : []),
   );
 }
@@ -202,19 +202,29 @@ function startTheme() {
   });
   say();
   document.getElementById("print").addEventListener("click", () => window.print());
-  // On paper, colours are those of the light page, and nothing waits to come near the screen.
+  startPrint();
+}
+
+// On paper, colours are those of the light page, figures and the table are as wide as the paper,
+// and nothing waits to come near the screen.
+function startPrint() {
+  const root = document.documentElement;
+  const place = document.getElementById("trials-table");
   let before;
-  window.addEventListener("beforeprint", () => {
-    before = root.dataset.theme;
-    root.dataset.theme = "light";
-    drawAll();
+  const change = (to) => {
+    if (printing === to) return;
+    printing = to;
+    if (to) before = root.dataset.theme;
+    root.dataset.theme = to ? "light" : before ?? "";
+    if (!root.dataset.theme) delete root.dataset.theme;
+    root.classList.toggle("printing", to);
+    place.style.zoom = to ? Math.max(0.3, Math.min(1, place.parentElement.clientWidth / place.scrollWidth)) : "";
     redrawAll();
-  });
-  window.addEventListener("afterprint", () => {
-    if (before) root.dataset.theme = before;
-    else delete root.dataset.theme;
-    redrawAll();
-  });
+    if (to) drawAll();
+  };
+  window.addEventListener("beforeprint", () => change(true));
+  window.addEventListener("afterprint", () => change(false));
+  window.matchMedia("print").addEventListener("change", (event) => change(event.matches));
 }
 
 function startKeys() {
@@ -246,3 +256,4 @@ startHypervolume();
 startTheme();
 startKeys();
 onSelection(() => charts.forEach(ring));
+onSelection(() => charts.forEach(clearFrame));

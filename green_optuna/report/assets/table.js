@@ -59,7 +59,8 @@ function headerCell(name) {
   };
   const heading = headingOf(name);
   const button = element("button", { type: "button", title: heading, on: { click: sort } }, shorten(heading, 40));
-  return element("th", { scope: "col", "aria-sort": order, "data-name": name }, button);
+  const isNumber = table.columns[name].some((cell) => typeof cell === "number");
+  return element("th", { scope: "col", "aria-sort": order, "data-name": name, class: isNumber ? "number" : null }, button);
 }
 
 function bodyRow(row) {
@@ -105,7 +106,7 @@ function drawTable() {
   const all = listing.rows.length === rowCount ? "" : `, of ${rowCount} in all`;
   document.getElementById("trials-count").textContent = listing.rows.length
     ? `${from + 1} to ${to} of ${listing.rows.length} rows${all}`
-    : `No row is left of ${rowCount}: take a filter away.`;
+    : rowCount ? `No row is left of ${rowCount}: take a filter away.` : "No trial has ended yet.";
   document.getElementById("trials-before").disabled = listing.page === 0;
   document.getElementById("trials-after").disabled = to >= listing.rows.length;
 }
