@@ -10,7 +10,7 @@ import numpy as np
 
 from green_optuna import pareto
 from green_optuna.checkpoints import checkpoint_of, label_of
-from green_optuna.figures import LOG_AXIS_FROM
+from green_optuna.figures import is_logarithmic
 from green_optuna.plain import finite_or_none
 from green_optuna.record import REPORTS_ATTRIBUTE, measurement_of, reports_from_rows
 from green_optuna.terms import ATTRIBUTE
@@ -20,11 +20,11 @@ from green_optuna.units import quantity_heading
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    import numpy.typing as npt
     from optuna.trial import FrozenTrial
 
     from green_optuna.energy import Trace
     from green_optuna.ledger import Entry
+    from green_optuna.report.hypervolume import HypervolumeCurve
     from green_optuna.report.subject import Subject
 
 # Beyond so many, dominated trials are drawn in part: a browser keeps each as a shape of its own.
@@ -42,7 +42,7 @@ _OWN_COLUMNS = ("trial", "step", "state", "on_front", "probability")
 PARAM = "param_"
 
 
-def content_of(subject: Subject) -> dict[str, Any]:
+def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
     """Give all that the page's figures and its table show, ready for JSON.
 
     What JSON does not know, infinities and values of other kinds, is left in: see
@@ -50,6 +50,7 @@ def content_of(subject: Subject) -> dict[str, Any]:
 
     Args:
         subject: What the report is about.
+        curve: How its front grew with what the search spent.
     """
     table = _table(subject)
     losses = subject.candidates.losses
@@ -58,7 +59,8 @@ def content_of(subject: Subject) -> dict[str, Any]:
         "objectives": list(subject.objectives),
         "labels": {name: quantity_heading(name) for name in subject.objectives},
         "logarithmic": {
-            name: _far_apart(losses[:, column]) for column, name in enumerate(subject.objectives)
+            name: is_logarithmic(losses[:, column].tolist())
+            for column, name in enumerate(subject.objectives)
         },
         "table": table,
         "drawn": _drawn(subject),
@@ -70,7 +72,18 @@ def content_of(subject: Subject) -> dict[str, Any]:
         ],
         "curves": _curves(subject),
         "traces": _traces(subject),
+        "hypervolume": _hypervolume(curve),
         **_params(subject),
+    }
+
+
+def _hypervolume(curve: HypervolumeCurve) -> dict[str, list[float]] | None:
+    """Give the curve's points, from where nothing was spent on; None where it has none."""
+    if not curve.points:
+        return None
+    return {
+        "co2e_kg": [0.0, *(point.spent_co2e_kg for point in curve.points)],
+        "share": [0.0, *(point.share for point in curve.points)],
     }
 
 
@@ -253,12 +266,6 @@ def _series(trace: Trace) -> dict[str, list[float | None]]:
 def _rounded(values: Iterable[float]) -> list[float | None]:
     """Give values to a millionth: a picture, of which the exact figures are elsewhere."""
     return [round(value, 6) if math.isfinite(value) else None for value in values]
-
-
-def _far_apart(values: npt.NDArray[np.float64]) -> bool:
-    """Say whether an axis of these values is better logarithmic."""
-    shown = values[np.isfinite(values)]
-    return bool(shown.size and 0 < shown.min() <= shown.max() / LOG_AXIS_FROM)
 
 
 def _finite(values: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna.plain import finite_or_none
 from green_optuna.report.content import content_of
+from green_optuna.report.hypervolume import hypervolume_over_co2e
 from green_optuna.report.shown import shown_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def page(subject: Subject) -> str:
     """
     from plotly.offline import get_plotlyjs
 
-    content = content_of(subject)
+    curve = hypervolume_over_co2e(subject)
+    content = content_of(subject, curve)
     scripts = "\n".join(_asset(name) for name in _SCRIPTS)
     plotly = get_plotlyjs()
     script = f'"use strict";\n(() => {{\n{scripts}\n}})();'
@@ -55,7 +57,7 @@ def page(subject: Subject) -> str:
         "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     return _template().render(
-        shown=shown_of(subject, content),
+        shown=shown_of(subject, content, curve),
         data=_json(content),
         policy=policy,
         style=_markup(_asset("page.css")),

@@ -19,11 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from green_optuna.report.grids import Table
+    from green_optuna.report.hypervolume import HypervolumeCurve
     from green_optuna.report.importance import Importance
     from green_optuna.report.subject import Subject
 
 
 _PARTLY = "partly measured, partly estimated"
+
+
+# From this share of the final hypervolume on, what follows is little.
+MOST_OF_IT = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +75,21 @@ class Shown:
     ledger_label: str
     ledger_parts: Sequence[dict[str, Any]]
     ledger: Table
+    hypervolume_words: Sequence[str]
+    has_hypervolume: bool
     terms: Sequence[tuple[str, str]]
     made: str
     findings: Sequence[str] = ()
     warnings: Sequence[Any] = ()
-    hypervolume_words: Sequence[str] = ()
-    has_hypervolume: bool = False
 
 
-def shown_of(subject: Subject, content: dict[str, Any]) -> Shown:
+def shown_of(subject: Subject, content: dict[str, Any], curve: HypervolumeCurve) -> Shown:
     """Give all that the page says.
 
     Args:
         subject: What the report is about.
         content: What its figures show.
+        curve: How its front grew with what the search spent.
     """
     candidates = subject.candidates
     names = content["table"]["names"]
@@ -115,6 +121,8 @@ def shown_of(subject: Subject, content: dict[str, Any]) -> Shown:
         ledger_label=str(candidates.ledger),
         ledger_parts=_ledger_parts(subject),
         ledger=grids.ledger_table(subject),
+        hypervolume_words=_hypervolume_words(curve),
+        has_hypervolume=bool(curve.points),
         terms=_terms(subject),
         made=_made(),
     )
@@ -223,6 +231,35 @@ def _ledger_parts(subject: Subject) -> list[dict[str, Any]]:
         for row in ledger.rows
         if row.energy_kwh > 0
     ]
+
+
+def _hypervolume_words(curve: HypervolumeCurve) -> list[str]:
+    """Say how fast the front grew, and on what axes; or why that cannot be told."""
+    if not curve.points:
+        return [curve.reason] if curve.reason else []
+    last = curve.points[-1]
+    said = [
+        "How good the front was for what the study had spent by then, as its hypervolume: the "
+        "share of the space of objectives that it covers, of what it covered in the end."
+    ]
+    most = next(point for point in curve.points if point.share >= MOST_OF_IT)
+    if last.spent_co2e_kg > 0:
+        part = most.spent_co2e_kg / last.spent_co2e_kg
+        said.append(
+            f"{MOST_OF_IT:.0%} of it was there after trial {most.trial} had ended, for "
+            f"{format_co2e(most.spent_co2e_kg)} ({part:.0%} of all that was spent)."
+        )
+    axes = ", ".join(
+        f"{quantity_heading(axis.objective)} from {show_quantity(axis.objective, axis.best)} to "
+        f"{show_quantity(axis.objective, axis.worst)}{' (logarithmic)' if axis.logarithmic else ''}"
+        for axis in curve.axes
+    )
+    said.append(f"The space: {axes}, and a tenth beyond.")
+    if curve.n_not_measured:
+        said.append(f"{curve.n_not_measured} trials were not measured, and add nothing here.")
+    if curve.thinned:
+        said.append("Of so many trials, not each has a point of its own.")
+    return said
 
 
 def _terms(subject: Subject) -> list[tuple[str, str]]:
