@@ -59,7 +59,7 @@ def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
         "objectives": list(subject.objectives),
         "labels": {name: quantity_heading(name) for name in subject.objectives},
         "logarithmic": {
-            name: is_logarithmic(losses[:, column].tolist())
+            name: is_logarithmic(losses[np.isfinite(losses[:, column]), column].tolist())
             for column, name in enumerate(subject.objectives)
         },
         "table": table,

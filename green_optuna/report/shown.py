@@ -30,6 +30,11 @@ _PARTLY = "partly measured, partly estimated"
 # From this share of the final hypervolume on, what follows is little.
 MOST_OF_IT = 0.95
 
+HYPERVOLUME_WORDS = (
+    "How good the front was for what the study had spent by then, as its hypervolume: the share of "
+    "the space of objectives that it covers, of what it covered in the end."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -238,10 +243,7 @@ def _hypervolume_words(curve: HypervolumeCurve) -> list[str]:
     if not curve.points:
         return [curve.reason] if curve.reason else []
     last = curve.points[-1]
-    said = [
-        "How good the front was for what the study had spent by then, as its hypervolume: the "
-        "share of the space of objectives that it covers, of what it covered in the end."
-    ]
+    said = [HYPERVOLUME_WORDS]
     most = next(point for point in curve.points if point.share >= MOST_OF_IT)
     if last.spent_co2e_kg > 0:
         part = most.spent_co2e_kg / last.spent_co2e_kg
