@@ -50,13 +50,13 @@ class Saving:
 
     def __str__(self) -> str:
         """Say it in a clause, in units for a person."""
-        share = "" if self.share is None else f" ({_percent(abs(self.share))})"
+        share = "" if self.share is None else f" ({percent(abs(self.share))})"
         more = "less" if self.co2e_kg >= 0 else "more"
         amount = f"{format_co2e(abs(self.co2e_kg))} of CO2e{share} {more}"
         return f"{amount} than trial {self.against}, which has the best quality"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """Show a share of less than 1 as less than 100 %."""
     return "over 99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
 
@@ -141,6 +141,11 @@ class Selection:
         """Energy in kWh, the mean over the trial's runs, or None where it was not measured."""
         measurement = self.measurement
         return None if measurement is None else measurement.energy_per_run_kwh
+
+    @property
+    def co2e_kg(self) -> float | None:
+        """CO2e in kg, the mean over the trial's runs, or None where nobody knows."""
+        return self._co2e_kg(self._row)
 
     @property
     def inference(self) -> InferenceCost | None:
@@ -242,7 +247,7 @@ class Selection:
         best = self._best
         if best is None:
             return None
-        cost, least = self._co2e_kg(best), self._co2e_kg(self._row)
+        cost, least = self._co2e_kg(best), self.co2e_kg
         if cost is None or least is None:
             return None
         saved_kg = cost - least

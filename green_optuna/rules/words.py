@@ -35,7 +35,7 @@ def plain_number(value: float) -> str:
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.6g}"
 
 
-def listed(words: Iterable[str]) -> str:
+def listed(words: Iterable[str], *, link: str = "and") -> str:
     """Join words as a sentence lists them: "a, b and c"."""
     *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"{', '.join(first)} {link} {last}" if first else last
