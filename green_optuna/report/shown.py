@@ -10,6 +10,7 @@ from green_optuna.checkpoints import checkpoint_of
 from green_optuna.record import measurement_of
 from green_optuna.report import grids
 from green_optuna.report.content import MOST_CURVES, PARAM
+from green_optuna.report.findings import findings
 from green_optuna.report.importance import WHAT_IT_MEASURES, importances
 from green_optuna.report.marks import Mark, marks_of
 from green_optuna.repricing import describe_grid
@@ -57,6 +58,7 @@ class Shown:
 
     name: str
     subtitle: str
+    findings: Sequence[str]
     cards: Sequence[Card]
     objectives: Sequence[str]
     left_out: int
@@ -84,7 +86,6 @@ class Shown:
     has_hypervolume: bool
     terms: Sequence[tuple[str, str]]
     made: str
-    findings: Sequence[str] = ()
     warnings: Sequence[Any] = ()
 
 
@@ -103,6 +104,7 @@ def shown_of(subject: Subject, content: dict[str, Any], curve: HypervolumeCurve)
     return Shown(
         name=candidates.study_name,
         subtitle=_subtitle(subject),
+        findings=findings(subject),
         cards=_cards(subject),
         objectives=[quantity_heading(name) for name in subject.objectives],
         left_out=content["drawn"]["left_out"],
