@@ -61,6 +61,7 @@ from green_optuna.models import (
     count_parameters,
     peak_memory_bytes,
 )
+from green_optuna.notebook import StudyDisplay
 from green_optuna.objective import GreenObjective, green_objective
 from green_optuna.options import ObjectiveOptions
 from green_optuna.progress import LearningCurve, Progress
@@ -195,6 +196,7 @@ __all__ = [
     "Source",
     "Spending",
     "StopWhenFlat",
+    "StudyDisplay",
     "StudyError",
     "StudyTerms",
     "TermsError",

@@ -48,12 +48,15 @@ def describe_front(candidates: Candidates, rows: Sequence[int]) -> str:
     """Say in a sentence how many of how many trials are on a front, and over what."""
     names = [quantity_heading(name) for name in candidates.objectives]
     over = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    n = candidates.n_completed
-    of = f"{n} completed trial{'' if n == 1 else 's'}"
+    of = _counted(candidates.n_completed, "completed trial")
     if candidates.n_checkpoints:
-        of += f" and {candidates.n_checkpoints} checkpoints"
+        of += f" and {_counted(candidates.n_checkpoints, 'checkpoint')}"
     verb = "is" if len(rows) == 1 else "are"
     return f"{len(rows)} of {of} of {candidates.study_name!r} {verb} on the Pareto front of {over}."
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def describe_spending(candidates: Candidates) -> str:

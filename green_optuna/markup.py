@@ -32,7 +32,7 @@ NOT_KNOWN: Final = "not known"
 # Inline, since some viewers of notebooks drop style sheets, and a page holds many outputs. No
 # colour is given: those of the page, light or dark, are inherited.
 _TABLE: Final = "border-collapse:collapse;margin:6px 0;font-size:90%"
-_CELL: Final = "padding:2px 12px 2px 0;vertical-align:top;text-align:"
+_CELL: Final = "padding:2px 12px 2px 0;max-width:20em;vertical-align:top;text-align:"
 _BESIDE: Final = "display:flex;flex-wrap:wrap;gap:0 28px;align-items:flex-start"
 
 

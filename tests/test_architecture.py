@@ -89,6 +89,7 @@ LAYERS = (
     "trial_run",
     "objective",
     "repeating",
+    "notebook",
     "engines",
     "doctor",
     "paper",

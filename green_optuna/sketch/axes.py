@@ -21,8 +21,8 @@ LOG_AXIS_FROM: Final = 20.0
 LEFT, RIGHT, TOP, BOTTOM = 66, WIDTH - 14, 34, HEIGHT - 52
 """Where the axes are, in px."""
 
-# Values beyond are left out, and nearer to zero are taken for it: no sum of two overflows.
-_LARGEST, _SMALLEST = 1e300, 1e-300
+LARGEST, SMALLEST = 1e100, 1e-100
+"""Values beyond are left out, and nearer to zero are taken for it: nothing overflows."""
 
 _MOST_TICKS: Final = 6
 _CLOCK_STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200)
@@ -61,7 +61,7 @@ class Scale:
         """Lay out an axis, with some room at its ends; None where there is no value."""
         if not values:
             return None
-        low, high = (0.0 if abs(v) < _SMALLEST else v for v in (min(values), max(values)))
+        low, high = (0.0 if abs(v) < SMALLEST else v for v in (min(values), max(values)))
         if not linear and 0 < low <= high / LOG_AXIS_FROM:
             # 5 % more at each end.
             room = (high / low) ** 0.05
@@ -112,12 +112,12 @@ def draw_axes(across: Scale, up: Scale) -> str:
     for value in across.ticks():
         at = across(value)
         lines.append(f"M{at:.1f} {TOP}V{BOTTOM}")
-        text = _tick(across.axis.show(value))
+        text = _tick(across.axis, value)
         texts.append(f'<text x="{at:.1f}" y="{BOTTOM + 15}" text-anchor="middle">{text}</text>')
     for value in up.ticks():
         at = up(value)
         lines.append(f"M{LEFT} {at:.1f}H{RIGHT}")
-        text = _tick(up.axis.show(value))
+        text = _tick(up.axis, value)
         texts.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{text}</text>')
     texts.append(
         f'<text x="{(LEFT + RIGHT) / 2}" y="{BOTTOM + 31}" text-anchor="middle" '
@@ -139,9 +139,12 @@ def _name(scale: Scale) -> str:
     return f"{scale.axis.label} (log scale)" if scale.logarithmic else scale.axis.label
 
 
-def _tick(text: str) -> str:
+def _tick(axis: Axis, value: float) -> str:
     """Write the value of a tick without zeros that say nothing: ``20 mg`` for ``20.0 mg``."""
-    return in_html(re.sub(r"\.0+(?!\d)|(\.\d*?[1-9])0+(?!\d)", r"\1", text), most=16)
+    if value == 0:
+        return "0"  # of whatever unit the others are
+    shown = axis.show(value)
+    return in_html(re.sub(r"\.0+(?!\d)|(\.\d*?[1-9])0+(?!\d)", r"\1", shown), most=16)
 
 
 def draw_key(entries: Sequence[tuple[str, str]]) -> str:
@@ -164,7 +167,7 @@ def title_of(text: str) -> str:
 
 def is_drawable(value: float) -> bool:
     """Tell whether an axis can have a place for a value."""
-    return math.isfinite(value) and abs(value) <= _LARGEST
+    return math.isfinite(value) and abs(value) <= LARGEST
 
 
 def picture_of(drawn: Sequence[str], notes: Sequence[str], label: str) -> str:

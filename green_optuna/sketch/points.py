@@ -85,7 +85,7 @@ def scatter(groups: Sequence[Points], *, x: Axis, y: Axis, label: str) -> str:
             if all(map(is_drawable, at))
         ]
         if len(rows) < len(group.x):
-            notes.append(f"{len(group.x) - len(rows)} not drawn: no finite value")
+            notes.append(f"{len(group.x) - len(rows)} not drawn: no value that can be")
         if len(rows) > MAX_POINTS:
             notes.append(f"{MAX_POINTS} of {len(rows)} drawn ({group.label})")
             # Every n-th, first and last among them; and the one that a ring is round.
@@ -113,12 +113,12 @@ def _points(group: Points, rows: Sequence[int], across: Scale, up: Scale) -> str
         drawn.append(_SHAPES[group.shape].format(x=x, y=y, title=title_of(group.title(row))))
         name = group.name(row)
         if name:
-            # Beside the point, on the side where there is room.
+            # Above the point, and away from the nearer end of the axis.
             late = x > (LEFT + RIGHT) / 2
-            anchor, shift = ("end", -9) if late else ("start", 9)
+            anchor, shift = ("end", 4) if late else ("start", -4)
             names.append(
-                f'<text x="{x + shift:.1f}" y="{y - 6:.1f}" text-anchor="{anchor}">'
-                f"{in_html(name, most=24)}</text>"
+                f'<text x="{x + shift:.1f}" y="{y - 12:.1f}" text-anchor="{anchor}" '
+                f'font-weight="bold">{in_html(name, most=24)}</text>'
             )
     if group.ringed in places:
         x, y = places[group.ringed]
