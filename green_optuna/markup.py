@@ -60,10 +60,13 @@ def in_html(text: object, *, most: int = MAX_CELL) -> str:
         text: The text, or what has one.
         most: How many characters are kept.
     """
-    shown = shown_text(" ".join(str(text).split()))
-    if len(shown) > most:
-        shown = f"{shown[: most - 3]}..."
+    shown = shortened(shown_text(" ".join(str(text).split())), most)
     return html.escape("".join(c if c.isprintable() else "\ufffd" for c in shown))
+
+
+def shortened(text: str, most: int) -> str:
+    """Give the beginning of a text, with dots where that is not all."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def in_words(value: float | None, shown: str) -> str:

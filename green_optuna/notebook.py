@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from green_optuna.budget import CarbonBudget, Spending
 from green_optuna.budget.carbon import show
-from green_optuna.displays import describe_spending, front_picture
+from green_optuna.displays import describe_spending, front_picture, named
 from green_optuna.errors import (
     EmptyStudyError,
     MissingPackageError,
@@ -163,7 +163,7 @@ class StudyDisplay:
         ended = ", ".join(
             f"{ends[end]} {end}" for end in ACCOUNTS if end != "overhead" and ends[end]
         )
-        heading = f"Study {study.study_name!r}: {ended or 'no trial has ended'}"
+        heading = f"Study {named(study.study_name)}: {ended or 'no trial has ended'}"
         chosen, choice = self._choice(front)
         sentences = [
             describe_spending(front.candidates),

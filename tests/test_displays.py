@@ -15,7 +15,7 @@ from optuna.trial import TrialState, create_trial
 from parsed import Parsed
 
 import green_optuna as go
-from green_optuna.displays import MAX_MEMBERS
+from green_optuna.displays.front import MAX_MEMBERS
 from green_optuna.energy import ComponentEnergy, Source, Trace
 from green_optuna.markup import MAX_CELL, in_html
 from green_optuna.runs import RunRecord
@@ -339,6 +339,7 @@ def test_hostile_names_are_shown_and_do_nothing(name: str) -> None:
     in_print = "".join(c for c in name[:200] if c.isprintable())
     front = go.pareto_front(study, references=[{"name": in_print, "quality": 0.5}])
     one = measured(host=name, sources={"cpu": Source(name, measured=True)})
+    assert "on the Pareto front of 1 - quality" in looked_at(front).text("div")
     for page in (looked_at(front), looked_at(front.select()), looked_at(one)):
         assert max(len(data) for _, data in page.texts) <= 700
         for _, data in page.texts:

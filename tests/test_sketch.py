@@ -142,6 +142,15 @@ def test_two_pictures_on_a_page_share_nothing() -> None:
     assert picture["fill"] == "currentColor"
 
 
+def test_texts_without_their_picture_take_no_room() -> None:
+    """A viewer that drops SVG's tags and keeps their texts, as of an untrusted notebook."""
+    svg = scatter([circles([1.0, 2.0], [1.0, 2.0])], x=X, y=Y, label="any")
+    page = Parsed(re.sub(r"</?(svg|g|path|circle|text|title)\b[^>]*>", "", svg))
+    assert page.elements == [("div", {"style": "font-size:0"})]
+    assert "CO2e" in page.text()
+    assert Parsed(svg).of("svg")[0]["font-size"] == "11"
+
+
 def areas(*columns: Sequence[float]) -> list[Area]:
     """Areas of cpu and the like."""
     names = ("ram", "gpu", "cpu")
