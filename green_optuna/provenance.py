@@ -112,8 +112,13 @@ def describe_mixture(groups: Sequence[Provenance]) -> str:
     )
 
 
-def describe_estimate(sources: Mapping[str, Source]) -> str:
-    """Say in a sentence what follows where no component's energy is measured."""
+def describe_estimate(sources: Mapping[str, Source], *, where: str = "on this host") -> str:
+    """Say in a sentence what follows where no component's energy is measured.
+
+    Args:
+        sources: Where the energy of each component comes from.
+        where: Which machine it is about.
+    """
     follows_cpu_time = any(source.follows_cpu_time for source in sources.values())
     follows = (
         "CPU time and wall-clock time"
@@ -122,7 +127,7 @@ def describe_estimate(sources: Mapping[str, Source]) -> str:
     )
     names = "; ".join(dict.fromkeys(source.name for source in sources.values()))
     return (
-        f"Energy is estimated on this host ({names}), so CO2e follows {follows}; "
+        f"Energy is estimated {where} ({names}), so CO2e follows {follows}; "
         "green-optuna doctor says why, and what would mend it."
     )
 
