@@ -19,7 +19,7 @@ from green_optuna.plain import finite_or_none
 from green_optuna.provenance import Provenance, describe_mixture, is_mixed, provenance_of
 from green_optuna.references import joint_rows, place, read_references, reference_rows
 from green_optuna.report.subject import Subject
-from green_optuna.rules import RULES, as_rule, rule_by_name
+from green_optuna.rules import RULES, Contribution, as_rule, rule_by_name
 from green_optuna.selection import Selection
 from green_optuna.trial_rows import trial_rows
 from green_optuna.uncertainty import Uncertainty
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from green_optuna.references import PlacedReference, ReferenceTable
     from green_optuna.rules import Figure, Rule
     from green_optuna.uncertainty import WorthRepeating
+
+# What a rule that nobody has asked for may take, by estimate, which is a few times off.
+MOST_S_FOR_A_RULE = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -241,11 +244,10 @@ class ParetoFront:
         chosen_by = as_rule(rule)
         # That the default does not fit is no fault of anybody's.
         choice, no_choice = self._select_or_why_not(chosen_by, fits_perhaps=rule is None)
-        others = {}
+        others: dict[str, Selection | str] = {}
         for name in RULES:
             if name != chosen_by.name:
-                selection, why_not = self._select_or_why_not(rule_by_name(name), fits_perhaps=True)
-                others[name] = why_not if selection is None else selection
+                others[name] = self._other_choice(rule_by_name(name))
         return Subject(
             candidates=self.candidates,
             rows=self.rows,
@@ -257,6 +259,18 @@ class ParetoFront:
             others=others,
             traces=traces or {},
         )
+
+    def _other_choice(self, rule: Rule) -> Selection | str:
+        """Give what a rule selects that nobody has asked for, or why it selects nothing."""
+        n, m = len(self.rows), len(self.objectives)
+        takes_s = pareto.hypervolume_takes_s(n, m, contributions=True)
+        if rule.name == Contribution.name and takes_s > MOST_S_FOR_A_RULE:
+            return (
+                f"of {n} members in {m} objectives it would take long; green-optuna select --rule "
+                f"{rule.name} works it out"
+            )
+        selection, why_not = self._select_or_why_not(rule, fits_perhaps=True)
+        return why_not if selection is None else selection
 
     def _select_or_why_not(self, rule: Rule, *, fits_perhaps: bool) -> tuple[Selection | None, str]:
         try:

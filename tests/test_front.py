@@ -589,3 +589,20 @@ def test_parameters_that_are_no_plain_values_are_written_all_the_same(tmp_path: 
     saved = go.pareto_front(study).save(tmp_path / "front.json")
     (trial,) = json.loads(saved.read_text(encoding="utf-8"))["trials"]
     assert (trial["param_colour"], trial["param_n"]) == ("Colour.RED", 4)
+
+
+def test_a_rule_that_nobody_asked_for_and_that_takes_long_is_left_out() -> None:
+    """A report of many members in many objectives says so, and asks how long it takes first."""
+    study = optuna.create_study(directions=["minimize"] * 6)
+    study.set_metric_names([f"loss_{number}" for number in range(6)])
+    rng = np.random.default_rng(0)
+    points = rng.random((400, 6))
+    points /= points.sum(axis=1, keepdims=True)  # on one plane, where none dominates another
+    study.add_trials([optuna.trial.create_trial(values=row) for row in points.tolist()])
+    front = go.pareto_front(study)
+    assert len(front) == 400
+    why = front.subject().others["contribution"]
+    assert isinstance(why, str)
+    assert "400 members in 6 objectives" in why
+    asked = go.pareto_front(study, ["loss_0", "loss_1"]).subject("contribution")
+    assert asked.choice is not None

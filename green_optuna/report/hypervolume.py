@@ -42,20 +42,8 @@ MAX_POINTS: Final = 300
 # Fewer points than this would show steps that are none of the study's.
 _MIN_POINTS = 20
 
-# What one volume of n members takes by the number of objectives, in s: a factor, and the power of n
-# that it grows with. Measured on fronts of 100 to 10,000 members, on one core of a server.
-# Of more objectives, it would be hopeless.
-_WORK: Final = {
-    **dict.fromkeys((1, 2, 3), (1e-6, 1)),
-    4: (6e-10, 2),
-    5: (1.3e-8, 2),
-    6: (2.5e-9, 3),
-    7: (7e-10, 4),
-    8: (1e-10, 5),
-}
-
-# What all the volumes of a curve may take, in s by the above. It decides from the sizes alone, so
-# that the same study has the same curve on each machine.
+# What all the volumes of a curve may take, in s as pareto.hypervolume_takes_s has it. It decides
+# from the sizes alone, so that the same study has the same curve on each machine.
 _MOST_S = 1.0
 
 # How many points are compared with a front at once.
@@ -259,11 +247,8 @@ def _entered(points: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.intp], int
 
 def _affordable(n: int, n_objectives: int) -> int:
     """Give how many volumes of so many members can be worked out in the time there is."""
-    work = _WORK.get(n_objectives)
-    if work is None:
-        return 0
-    factor, power = work
-    return min(MAX_POINTS, int(_MOST_S / (factor * n**power)))
+    takes_s = pareto.hypervolume_takes_s(n, n_objectives)
+    return MAX_POINTS if takes_s * MAX_POINTS <= _MOST_S else int(_MOST_S / takes_s)
 
 
 def _thinned(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from green_optuna.checkpoints import checkpoint_of
 from green_optuna.record import measurement_of
 from green_optuna.report import grids
+from green_optuna.report.cautions import Caution, cautions
 from green_optuna.report.content import MOST_CURVES, PARAM
 from green_optuna.report.findings import findings
 from green_optuna.report.importance import WHAT_IT_MEASURES, importances
@@ -58,6 +59,7 @@ class Shown:
 
     name: str
     subtitle: str
+    cautions: Sequence[Caution]
     findings: Sequence[str]
     cards: Sequence[Card]
     objectives: Sequence[str]
@@ -86,7 +88,6 @@ class Shown:
     has_hypervolume: bool
     terms: Sequence[tuple[str, str]]
     made: str
-    warnings: Sequence[Any] = ()
 
 
 def shown_of(subject: Subject, content: dict[str, Any], curve: HypervolumeCurve) -> Shown:
@@ -104,6 +105,7 @@ def shown_of(subject: Subject, content: dict[str, Any], curve: HypervolumeCurve)
     return Shown(
         name=candidates.study_name,
         subtitle=_subtitle(subject),
+        cautions=cautions(subject),
         findings=findings(subject),
         cards=_cards(subject),
         objectives=[quantity_heading(name) for name in subject.objectives],
