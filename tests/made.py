@@ -87,14 +87,9 @@ def _trial(
     checkpoints: bool,
     objectives: Sequence[str],
 ) -> FrozenTrial:
-    params = {
-        "width": int(2 ** draw.uniform(3, 9)),
-        "learning_rate": 10 ** draw.uniform(-4, -1),
-        "epochs": draw.randint(1, 30),
-        "optimiser": draw.choice(["adam", "sgd"]),
-    }
-    width, epochs = params["width"], params["epochs"]
-    behind = 0.5 / epochs + 0.6 * abs(params["learning_rate"] - 0.003) ** 0.5 + 2 / width
+    width, rate = int(2 ** draw.uniform(3, 9)), 10 ** draw.uniform(-4, -1)
+    epochs, optimiser = draw.randint(1, 30), draw.choice(["adam", "sgd"])
+    behind = 0.5 / epochs + 0.6 * abs(rate - 0.003) ** 0.5 + 2 / width
     quality = max(0.05, min(0.985, 0.985 - behind + draw.gauss(0, 0.01)))
     energy_kwh = 1e-8 * epochs * (5 + width**0.7) * draw.uniform(0.9, 1.1)
     fate = draw.random()
@@ -122,7 +117,8 @@ def _trial(
         runs=runs if repeats else (),
         objectives=objectives,
     )
-    trial.params, trial.distributions = params, dict(SPACE)
+    values = (width, rate, epochs, optimiser)
+    trial.params, trial.distributions = dict(zip(SPACE, values, strict=True)), dict(SPACE)
     trial.datetime_start = dt.datetime(2026, 11, 1) + dt.timedelta(minutes=number)  # noqa: DTZ001
     trial.datetime_complete = trial.datetime_start + dt.timedelta(minutes=1)
     return trial

@@ -129,11 +129,18 @@ def _table(subject: Subject) -> dict[str, Any]:
         "n_candidates": len(candidates.trials),
         "names": [name for name in names if _tells(name, records)],
         "columns": {
-            name: [record.get(name) for record in records]
+            name: [_as_a_browser_counts(record.get(name)) for record in records]
             for name in names
             if _tells(name, records)
         },
     }
+
+
+def _as_a_browser_counts(value: Any) -> Any:  # noqa: ANN401 - whatever a hyperparameter may be
+    """Give a value, or the digits of a whole number that JavaScript would round, such as a seed."""
+    if type(value) is not int or abs(value) <= 2**53:
+        return value
+    return value if value.bit_length() < 1024 and int(float(value)) == value else str(value)
 
 
 def _tells(name: str, records: Sequence[Mapping[str, Any]]) -> bool:

@@ -195,7 +195,8 @@ def _cards(subject: Subject) -> list[Card]:
 def _choice(subject: Subject) -> list[str]:
     choice = subject.choice
     if choice is None:
-        return [subject.no_choice] if subject.no_choice else []
+        why_not = subject.no_choice
+        return [f"{why_not[:1].upper()}{why_not[1:].rstrip('.')}."] if why_not else []
     said = [str(choice)]
     if choice.probability is None and subject.uncertainty.probabilities is not None:
         row = choice.rows[choice.ranking.chosen]

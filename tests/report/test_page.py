@@ -1,0 +1,377 @@
+"""The page of a study: what it says, and that nothing in a study can make it do anything else."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kept import kept, study_of
+from made import REFERENCES, made_study
+from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.trial import TrialState, create_trial
+
+import green_optuna as go
+from green_optuna.report.content import MOST_DRAWN
+from green_optuna.report.page import page, visible, with_real_signs
+from green_optuna.terms import ATTRIBUTE
+
+from .reading import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from optuna.trial import FrozenTrial
+
+# Each would leave its place in HTML, in a script, in JSON or in a line of text, if it could.
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</script><script>alert(2)</script>",
+    "</SCRIPT\t>",
+    "<!--",
+    "-->",
+    "<![CDATA[",
+    "]]>",
+    "<img src=x onerror=alert(3)>",
+    "javascript:alert(4)",
+    "\"'`",
+    '" onmouseover="alert(5)',
+    "' autofocus onfocus='alert(6)",
+    "\\u003cscript\\u003e",
+    "\\",
+    "{{ 7 * 7 }}",
+    "{% raw %}",
+    "${alert(8)}",
+    "&lt;b&gt;&amp;",
+    "</title></style></textarea>",
+    "\x00\x01\x08\x1b[2J\x7f\x9b",
+    "\r\n\t",
+    "\ud800",
+    "\udfff\ud800",
+    "\u2028\u2029",
+    "\u202e\u2066\u200f",
+    "\ufeff\u200b",
+    "=HYPERLINK(1)",
+    "1 - quality 5 ug",
+    "__proto__",
+    "constructor",
+    "a|b",
+    "x" * 10_000,
+)
+
+texts = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=3), max_size=4).map("".join)
+
+
+def read(front: go.ParetoFront, rule: go.Rule | None = None) -> Reading:
+    """Write the page of a front, as UTF-8, and read it."""
+    return Reading(page(front.subject(rule)).encode().decode())
+
+
+def trials_named(
+    name: str, choices: Sequence[str], host: str, reason: str
+) -> tuple[FrozenTrial, ...]:
+    """Three trials with such a hyperparameter, the last of them pruned for a reason."""
+    states = (TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED)
+    made = []
+    for number, state in enumerate(states):
+        trial = kept(0.9 - 0.1 * number, 1e-6 / (1 + number), state=state, host=host)
+        trial.params = {f"0{name}": choices[number % 2], "1": number}
+        trial.distributions = {
+            f"0{name}": CategoricalDistribution(tuple(choices)),
+            "1": IntDistribution(0, 9),
+        }
+        if state == TrialState.PRUNED:
+            trial.user_attrs = {ATTRIBUTE: {**trial.user_attrs[ATTRIBUTE], "stopped": reason}}
+        made.append(trial)
+    return tuple(made)
+
+
+@settings(max_examples=10)
+@given(
+    study=texts,
+    name=texts,
+    choices=st.tuples(texts, texts),
+    host=texts,
+    reason=texts,
+    reference=texts.filter(str.isprintable),
+)
+def test_whatever_a_study_is_named_its_page_stays_as_it_is(
+    *, study: str, name: str, choices: tuple[str, str], host: str, reason: str, reference: str
+) -> None:
+    """Elements are those of a study with plain names, nothing leads out, and the data is whole."""
+    first, second = (f"{number}{choice}" for number, choice in enumerate(choices))
+    references = [
+        {"name": f"r{reference}", "quality": 0.95, "co2e_kg": 1e-7, "n_params": 5}
+        | ({"source": reference} if reference.strip() else {})
+    ]
+    made = study_of(trials_named(name, (first, second), host, reason), name=study)
+    shown = read(go.pareto_front(made, references=references))
+    shown.check_that_nothing_leads_out()
+    plain = study_of(trials_named("a", ("b", "c"), "d", "e"), name="f")
+    named = [{**references[0], "name": "g", "source": "h"}]
+    assert shown.tags == read(go.pareto_front(plain, references=named)).tags
+    assert shown.data["study"] == study
+    assert [row["host"] for row in shown.rows] == [host] * 3
+    assert [row[f"param_0{name}"] for row in shown.rows] == [first, second, first]
+    assert shown.rows[2]["reason"] == reason
+    assert shown.data["references"][0]["name"] == f"r{reference}"
+
+
+@settings(max_examples=10)
+@given(names=st.tuples(texts, texts))
+def test_metrics_may_have_any_names(names: tuple[str, str]) -> None:
+    """In a study that green_optuna did not make."""
+    objectives = [f"{number}{name}" for number, name in enumerate(names)]
+    shown = read(go.pareto_front(foreign_study(objectives)))
+    shown.check_that_nothing_leads_out()
+    assert shown.tags == read(go.pareto_front(foreign_study(["a", "b"]))).tags
+    assert shown.data["objectives"] == objectives
+    assert [[row[name] for name in objectives] for row in shown.rows] == [[1, 3], [2, 2], [3, 3]]
+
+
+def foreign_study(names: Sequence[str]) -> optuna.Study:
+    """A study of three trials that nothing was measured of, the first two on its front."""
+    study = optuna.create_study(directions=["minimize"] * len(names))
+    with pytest.warns(optuna.exceptions.ExperimentalWarning):
+        study.set_metric_names([*names])
+    for values in ((1.0, 3.0), (2.0, 2.0), (3.0, 3.0)):
+        study.add_trial(
+            create_trial(
+                values=values[: len(names)],
+                params={"x": int(values[0])},
+                distributions={"x": IntDistribution(0, 9)},
+            )
+        )
+    return study
+
+
+def test_a_study_that_green_optuna_did_not_make_has_a_page() -> None:
+    """Over the metrics that it names; the page says that nothing was measured."""
+    shown = read(go.pareto_front(foreign_study(["loss", "latency"])))
+    shown.check_that_nothing_leads_out()
+    assert [row["on_front"] for row in shown.rows] == [True, True, False]
+    assert "green_optuna has measured nothing in this study" in shown.text
+
+
+def test_hidden_characters_are_seen() -> None:
+    """What no eye can see has a sign in the words; the data is as it was."""
+    name = "a\x00b\u202ec\ud800d\u200be"
+    shown = read(go.pareto_front(study_of([kept(0.9, 1e-6)], name=name)))
+    assert "a\ufffdb\ufffdc\ufffdd\ufffde" in shown.text
+    assert visible("\n\u00e9\u6f22") == "\n\u00e9\u6f22"
+    assert shown.data["study"] == name
+
+
+def test_signs_are_those_of_a_page() -> None:
+    """A micro sign and a minus sign, where they stand in a quantity."""
+    assert with_real_signs("1 - quality 0.1, CO2e 48.6 ug in 3 us") == (
+        "1 \u2212 quality 0.1, CO2e 48.6 \u00b5g in 3 \u00b5s"
+    )
+    assert with_real_signs("a ug, 5 ugly, 1 - qualityless") == "a ug, 5 ugly, 1 - qualityless"
+
+
+def test_the_file_is_utf_8_and_the_same_but_for_its_date(tmp_path: Path) -> None:
+    """A front gives one page, whoever asks when."""
+    front = go.pareto_front(made_study(30), references=REFERENCES)
+    first, second = (
+        front.report(tmp_path / f"{name}.html").read_bytes().decode("utf-8")
+        for name in ("first", "second")
+    )
+    date = re.compile(r"\d{4}-\d\d-\d\d at \d\d:\d\d UTC")
+    assert len(date.findall(first)) == 1
+    assert date.sub("", first) == date.sub("", second)
+    assert first.startswith("<!doctype html>")
+
+
+def test_values_are_whole_in_the_data() -> None:
+    """Not rounded, and each under its trial: objectives, costs and hyperparameters."""
+    front = go.pareto_front(made_study(40))
+    rows = {row["trial"]: row for row in read(front).rows}
+    frame = front.to_dataframe(dominated=True)
+    assert len(frame) < len(rows) == 40
+    for record in frame.to_dict("records"):
+        row = rows[record["trial"]]
+        assert {name: row[name] for name in record if name in row} == {
+            name: value for name, value in record.items() if name in row
+        }
+        assert set(record) <= set(row)
+
+
+def test_trials_that_did_not_complete_are_in_the_table_with_what_they_cost() -> None:
+    """Pruned ones with their reason, failed ones too; no figure draws them."""
+    reason = "could reach quality loss 0.12 at best"
+    pruned = kept(0.5, 2e-6, 7, state=TrialState.PRUNED)
+    pruned.user_attrs = {ATTRIBUTE: {**pruned.user_attrs[ATTRIBUTE], "stopped": reason}}
+    failed = kept(0.5, 3e-6, 7, state=TrialState.FAIL)
+    shown = read(go.pareto_front(study_of([pruned, kept(0.9, 1e-6), failed])))
+    by_trial = {row["trial"]: row for row in shown.rows}
+    assert [by_trial[n]["state"] for n in range(3)] == ["pruned", "complete", "failed"]
+    assert [by_trial[n]["energy_kwh"] for n in range(3)] == pytest.approx([2e-6, 1e-6, 3e-6])
+    assert by_trial[2]["co2e_kg"] == pytest.approx(3e-6 * 0.25 * 1.2)
+    assert [by_trial[n]["reason"] for n in range(3)] == [reason, None, None]
+    drawn = shown.data["drawn"]
+    assert drawn["front"] + drawn["may_be"] + drawn["others"] == [0]
+    assert shown.rows[0]["trial"] == 1
+
+
+def test_infinities_and_nan_are_no_numbers() -> None:
+    """A loss that diverged has no place in a figure, and a reported one none on a curve."""
+    worse = create_trial(values=[math.inf, 1e-6, 10.0])
+    reports = [go.Report(1, math.nan, 1e-7, 1.0), go.Report(2, 0.9, 2e-7, 2.0)]
+    shown = read(go.pareto_front(study_of([kept(0.9, 1e-6, reports=reports), worse])))
+    assert [row["quality_loss"] for row in shown.rows] == [pytest.approx(0.1), None]
+    assert shown.data["curves"][0]["quality"] == [None, 0.9]
+
+
+def test_a_repriced_front_says_so() -> None:
+    """All CO2e is that of the grid asked for, what the search cost included."""
+    grid = go.Grid(carbon_intensity_g_per_kwh=25.0, source="elsewhere", pue=1.2)
+    study = made_study(20)
+    here, there = read(go.pareto_front(study)), read(go.pareto_front(study, grid=grid))
+    assert "elsewhere" in there.text
+    assert "elsewhere" not in here.text
+    ratio = np.array([b["co2e_kg"] for b in there.rows]) / [a["co2e_kg"] for a in here.rows]
+    assert ratio == pytest.approx(0.1)
+
+
+def test_a_mixed_front_says_where_each_trial_ran() -> None:
+    """Its trials were measured on differing hardware."""
+    study = study_of([kept(0.9, 1e-6, host="here"), kept(0.8, 1e-7, host="there")])
+    shown = read(go.pareto_front(study, allow_mixed=True))
+    assert [row["host"] for row in shown.rows] == ["here", "there"]
+    assert "'here'" in shown.text
+    assert "'there'" in shown.text
+
+
+@pytest.mark.parametrize("objectives", [("quality_loss", "n_params"), ("co2e_kg",)])
+def test_a_front_over_some_objectives_draws_those_alone(objectives: tuple[str, ...]) -> None:
+    """In the order in which they were asked for."""
+    front = go.pareto_front(made_study(20), objectives)
+    shown = read(front)
+    assert shown.data["objectives"] == [*objectives]
+    assert list(shown.data["staircases"]) == (["|".join(objectives)] if objectives[1:] else [])
+    numbers = [shown.rows[row]["trial"] for row in shown.data["drawn"]["front"]]
+    assert numbers == [*front.numbers]
+
+
+def test_the_line_of_a_pair_is_the_front_of_that_pair() -> None:
+    """Each line joins the trials that no other beats in its two objectives."""
+    study = made_study(40)
+    shown = read(go.pareto_front(study))
+    for pair, rows in shown.data["staircases"].items():
+        alone = go.pareto_front(study, pair.split("|"))
+        assert sorted(shown.rows[row]["trial"] for row in rows) == sorted(alone.numbers)
+        along = [shown.rows[row][pair.split("|")[1]] for row in rows]
+        assert along == sorted(along)
+
+
+def test_constraints_are_told_where_there_are_any() -> None:
+    """A column says who violates one; a study without has none."""
+    over, within = kept(0.95, 1e-6, constraints={"size": 1.0}), kept(0.9, 1e-6)
+    shown = read(go.pareto_front(study_of([over, within])))
+    assert [row["feasible"] for row in shown.rows] == [False, True]
+    assert [row["on_front"] for row in shown.rows] == [False, True]
+    assert "feasible" not in read(go.pareto_front(study_of([within]))).rows[0]
+
+
+@pytest.mark.parametrize("states", [(), (TrialState.FAIL, TrialState.PRUNED)])
+def test_a_study_without_a_completed_trial_has_a_page(states: tuple[TrialState, ...]) -> None:
+    """It says that there is nothing to choose from, and what was spent all the same."""
+    shown = read(go.pareto_front(study_of([kept(0.5, 1e-6, state=one) for one in states])))
+    shown.check_that_nothing_leads_out()
+    assert "No trial is on the front" in shown.text
+    assert "nothing to select from" in shown.text
+    assert [row["state"] for row in shown.rows] == ["failed", "pruned"][: len(states)]
+    assert ("failed trials" in shown.text) == bool(states)
+
+
+def test_repeated_runs_bring_intervals_and_probabilities() -> None:
+    """Ends of the intervals are columns, and the probability of each candidate."""
+    front = go.pareto_front(made_study(20, repeats=True))
+    shown = read(front)
+    members = {row["trial"]: row for row in shown.rows if row["on_front"]}
+    assert {n: row["probability"] for n, row in members.items()} == front.probabilities
+    assert all(
+        row["co2e_kg_low"] < row["co2e_kg"] < row["co2e_kg_high"] for row in members.values()
+    )
+    assert 'id="show-errors"' in page(front.subject())
+
+
+def test_checkpoints_are_rows_of_their_own() -> None:
+    """Each with its step, and its trial beside them as it ended."""
+    front = go.pareto_front(made_study(30, checkpoints=True), checkpoints=True)
+    shown = read(front)
+    steps = [row for row in shown.rows if row["state"] == "checkpoint"]
+    assert len(steps) == front.candidates.n_checkpoints > 0
+    assert all(row["label"] == f"{row['trial']} step {row['step']}" for row in steps)
+    assert sum(row["state"] == "complete" for row in shown.rows) == front.candidates.n_completed
+    assert len({row["trial"] for row in shown.rows}) == 30
+
+
+def test_a_large_study_is_drawn_in_part_and_listed_whole() -> None:
+    """The page says how many of the dominated trials no figure shows; the table has them."""
+    n = MOST_DRAWN + 500
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([rng.random(n) + 1, rng.random(n) + 1, rng.integers(10, 99, n)])
+    study = study_of([create_trial(values=[*map(float, row)]) for row in rows])
+    shown = read(go.pareto_front(study))
+    drawn = shown.data["drawn"]
+    left_out = n - len(drawn["front"]) - MOST_DRAWN
+    assert drawn["left_out"] == left_out > 0
+    assert f"{left_out} of the dominated trials are not drawn" in " ".join(shown.text.split())
+    assert len(drawn["others"]) == len(set(drawn["others"])) == MOST_DRAWN
+    assert not set(drawn["others"]) & set(drawn["front"])
+    assert len(shown.rows) == n
+
+
+def test_whole_numbers_beyond_what_a_browser_counts_keep_their_digits() -> None:
+    """A seed of 64 bits is a text in the data, for a browser would round it."""
+    seed = 2**63 - 1
+    trial = create_trial(
+        values=[0.1, 1e-6, 10.0],
+        params={"seed": seed},
+        distributions={"seed": CategoricalDistribution((seed, 2**53))},
+    )
+    (row,) = read(go.pareto_front(study_of([trial]))).rows
+    assert row["param_seed"] == str(seed)
+
+
+@pytest.mark.slow
+def test_the_page_of_a_thousand_trials_is_small_enough_to_send() -> None:
+    """With twelve hyperparameters each, under 6 MB, most of which draws the figures."""
+    rng = np.random.default_rng(0)
+    trials = []
+    for number in range(1000):
+        trial = kept(float(rng.random()), float(rng.random()) * 1e-6, int(rng.integers(10, 10**6)))
+        trial.params = {f"hyperparameter_{n}": float(rng.random()) for n in range(12)}
+        trial.distributions = dict.fromkeys(
+            trial.params, optuna.distributions.FloatDistribution(0, 1)
+        )
+        trial.number = number
+        trials.append(trial)
+    assert len(page(go.pareto_front(study_of(trials)).subject()).encode()) < 6_000_000
+
+
+def strings_in(value: Any) -> list[str]:  # noqa: ANN401 - plain data
+    """All texts in plain data, however deep."""
+    if isinstance(value, dict | list):
+        inside = value.values() if isinstance(value, dict) else value
+        return [one for each in inside for one in strings_in(each)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_no_text_of_the_data_can_end_its_element() -> None:
+    """The JSON has no sign that HTML would read, and says the same."""
+    hostile = "</script><!--&\u2028"
+    made = study_of(trials_named(hostile, (hostile, "b"), hostile, hostile), name=hostile)
+    text = page(go.pareto_front(made).subject())
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text)
+    assert not set("<>&\u2028") & set(data)
+    assert strings_in(json.loads(data)).count(hostile) >= 5
