@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from green_optuna.errors import OptionError
 from green_optuna.folders import write_atomically
 from green_optuna.ledger import show_trainings
-from green_optuna.markup import in_markdown
+from green_optuna.markup import in_markdown, markdown_table
 from green_optuna.units import (
     format_co2e,
     format_duration,
@@ -290,6 +290,4 @@ def _shown(text: str) -> str:
 
 
 def _table(left: str, right: str, rows: Iterator[tuple[str, str]]) -> str:
-    lines = [f"| {left} | {right} |", "|---|---|"]
-    lines += [f"| {_shown(name)} | {_shown(value)} |" for name, value in rows]
-    return "\n".join(lines)
+    return markdown_table((left, right), ([shown_text(cell) for cell in row] for row in rows))

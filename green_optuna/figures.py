@@ -6,10 +6,11 @@ import html
 import math
 from typing import TYPE_CHECKING, Any
 
+from green_optuna.markup import shortened
 from green_optuna.units import quantity_label, show_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     import pandas as pd
     import plotly.graph_objects as go
@@ -84,12 +85,15 @@ def front_figure(
                 hovertemplate="%{text}<extra></extra>",
             )
         )
-    axes = {name: _axis(name, trials[name], references) for name in (upwards, rightwards)}
+    logarithmic = {
+        name: is_axis_logarithmic(trials[name], name, with_all(references, objectives[:2]))
+        for name in (upwards, rightwards)
+    }
+    axes = {name: _axis(name, logarithmic=log) for name, log in logarithmic.items()}
     if len(objectives) > 1:
-        whys = {one.name: _why_not_drawn(one, axes) for one in references}
-        drawn = [one for one in references if not whys[one.name]]
+        drawn = [one for one in references if not why_not_drawn(one, logarithmic)]
         _draw_references(figure, drawn, rightwards=rightwards, upwards=upwards)
-        _name_the_rest(figure, [one for one in references if whys[one.name]], whys)
+        _name_the_rest(figure, not_drawn(references, logarithmic))
     else:
         _draw_levels(figure, [one for one in references if upwards in one.values], upwards)
     figure.update_layout(
@@ -164,30 +168,54 @@ def _draw_levels(figure: go.Figure, references: Sequence[PlacedReference], upwar
         )
 
 
-def _why_not_drawn(one: PlacedReference, axes: Mapping[str, Mapping[str, object]]) -> str:
-    """Say why a reference cannot be drawn on the axes; nothing where it can."""
-    missing = [name for name in axes if name not in one.values]
+def is_axis_logarithmic(
+    values: Iterable[float], name: str, references: Iterable[PlacedReference]
+) -> bool:
+    """Tell whether an axis of trials and references is logarithmic.
+
+    Args:
+        values: What it shows of trials; what is not finite is not shown.
+        name: The quantity.
+        references: What it shows besides; what is 0 or less does not count.
+    """
+    others = (one.values.get(name, 0.0) for one in references)
+    return is_logarithmic([*filter(math.isfinite, values), *(one for one in others if one > 0)])
+
+
+def with_all(references: Sequence[PlacedReference], names: Iterable[str]) -> list[PlacedReference]:
+    """Give the references of which all of these quantities are known: those of both axes, say."""
+    return [one for one in references if one.values.keys() >= set(names)]
+
+
+def why_not_drawn(one: PlacedReference, logarithmic: Mapping[str, bool]) -> str:
+    """Say why a reference cannot be drawn; nothing where it can.
+
+    Args:
+        one: The reference.
+        logarithmic: Whether each axis is, by its quantity's name.
+    """
+    missing = [name for name in logarithmic if name not in one.values]
     if missing:
         return f"no {', '.join(missing)}"
     # A logarithmic axis has no place for it.
-    zero = [name for name in axes if axes[name].get("type") == "log" and one.values[name] <= 0]
+    zero = [name for name, log in logarithmic.items() if log and one.values[name] <= 0]
     return f"{', '.join(zero)} 0" if zero else ""
 
 
-def _name_the_rest(
-    figure: go.Figure, references: Sequence[PlacedReference], whys: Mapping[str, str]
-) -> None:
+def not_drawn(references: Sequence[PlacedReference], logarithmic: Mapping[str, bool]) -> list[str]:
+    """Name the references that cannot be drawn, and why: the first of them, and how many more."""
+    whys = [(one, why_not_drawn(one, logarithmic)) for one in references]
+    lines = [f"{shortened(one.name, MAX_NAME)} ({one.basis}; {why})" for one, why in whys if why]
+    more = len(lines) - MAX_NOT_DRAWN
+    return [*lines[:MAX_NOT_DRAWN], *([f"and {more} more"] if more > 0 else [])]
+
+
+def _name_the_rest(figure: go.Figure, lines: Sequence[str]) -> None:
     """Name the references that cannot be drawn, and why, below the figure."""
-    if not references:
+    if not lines:
         return
-    lines = [
-        f"{_as_text(one.name)} ({one.basis}; {_escaped(whys[one.name])})"
-        for one in references[:MAX_NOT_DRAWN]
-    ]
-    if len(references) > len(lines):
-        lines.append(f"and {len(references) - len(lines)} more")
     figure.add_annotation(
-        text="Not drawn: " + "<br>".join(lines),
+        text="Not drawn: " + "<br>".join(map(_escaped, lines)),
         showarrow=False,
         align="left",
         font={"size": 11},
@@ -205,7 +233,7 @@ def _name_the_rest(
 
 def _as_text(name: str) -> str:
     """Give a name so that Plotly shows it as it is, and not too much of it."""
-    return _escaped(name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 3]}...")
+    return _escaped(shortened(name, MAX_NAME))
 
 
 def _escaped(text: str) -> str:
@@ -213,14 +241,9 @@ def _escaped(text: str) -> str:
     return html.escape(text, quote=False)  # of quotes, it knows no entity
 
 
-def _axis(
-    name: str, values: pd.Series[float], references: Sequence[PlacedReference]
-) -> dict[str, object]:
-    """Lay out an axis: logarithmic where the values are positive and far apart."""
+def _axis(name: str, *, logarithmic: bool) -> dict[str, object]:
     axis: dict[str, object] = {"title": quantity_label(name)}
-    others = (one.values.get(name, 0.0) for one in references)
-    shown = [*values.tolist(), *(value for value in others if value > 0)]
-    if is_logarithmic(shown):
+    if logarithmic:
         axis |= {"type": "log", "dtick": 1, "exponentformat": "power"}
     return axis
 

@@ -192,6 +192,11 @@ class Ledger:
         """Give the row of an account: ``ledger["failed"]``."""
         return self.rows[ACCOUNTS.index(account)]
 
+    def share(self, row: LedgerRow) -> float:
+        """Give the share of an account in the energy of all, from 0 to 1."""
+        total_kwh = self.energy_kwh
+        return row.energy_kwh / total_kwh if total_kwh > 0 else 0.0
+
     def against(self, measurement: Measurement | None) -> float | None:
         """Tell how many trainings of one model the search cost.
 
@@ -229,13 +234,11 @@ class Ledger:
             trial: The number of the chosen model's trial.
             measurement: What that trial cost.
         """
-        total_kwh = self.energy_kwh
         parts = [
-            f"{name_row(row)} {row.energy_kwh / total_kwh:.1%}"
-            for row in self.rows
-            if row.energy_kwh > 0
+            f"{name_row(row)} {self.share(row):.1%}" for row in self.rows if row.energy_kwh > 0
         ]
-        cost = f"The search cost {format_co2e(self.co2e_kg)} of CO2e ({format_energy(total_kwh)})"
+        energy = format_energy(self.energy_kwh)
+        cost = f"The search cost {format_co2e(self.co2e_kg)} of CO2e ({energy})"
         said = [f"{cost}: {', '.join(parts)}." if parts else f"{cost}."]
         trainings = self.against(measurement)
         if trainings is not None:

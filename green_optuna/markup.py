@@ -43,7 +43,40 @@ def in_markdown(text: str) -> str:
     'a &#124; study &#60;b&#62;'
     """
     return re.sub(
-        r"[^\w\s.,:;'()%/=+-]|_", lambda found: f"&#{ord(found[0])};", " ".join(text.split())
+        r"[^\w\s.,:;'()%/=+\N{PLUS-MINUS SIGN}\N{MINUS SIGN}-]|_",
+        lambda found: f"&#{ord(found[0])};",
+        " ".join(text.split()),
+    )
+
+
+def markdown_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[bool] | None = None,
+) -> str:
+    """Write a table in Markdown, each cell as it is; without a line break at the end.
+
+    Args:
+        headings: One a column.
+        rows: As many cells in each.
+        right: Which columns stand to the right; none unless given.
+    """
+    rules = ["---:" if one else "---" for one in right or [False] * len(headings)]
+    lines = [" | ".join(map(in_markdown, row)) for row in (headings, *rows)]
+    lines.insert(1, "|".join(rules))
+    return "\n".join([f"| {line} |" if at != 1 else f"|{line}|" for at, line in enumerate(lines)])
+
+
+def one_line(text: str) -> str:
+    r"""Give a text in one line, what cannot be seen of it as Python writes it.
+
+    >>> one_line("a\tred\x1b[31m name")
+    'a red\\x1b[31m name'
+    """
+    line = " ".join(text.split())
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line
     )
 
 

@@ -8,6 +8,7 @@ as they are, in the unit of the data.
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -23,6 +24,7 @@ _WATTS: Final = MappingProxyType({-6: "uW", -3: "mW", 0: "W", 3: "kW", 6: "MW"})
 _SECONDS: Final = MappingProxyType({-9: "ns", -6: "us", -3: "ms", 0: "s"})
 _BYTES: Final = MappingProxyType({0: "B", 3: "kB", 6: "MB", 9: "GB", 12: "TB"})
 _COUNTS: Final = MappingProxyType({3: "k", 6: "M", 9: "G", 12: "T"})
+_ALL_COUNTS: Final = MappingProxyType({0: "", **_COUNTS})
 
 
 def kwh_from_joules(joules: float) -> float:
@@ -106,14 +108,19 @@ def _scaled(value: float, units: Mapping[int, str], base: str) -> str:
     """Show a value in the largest of the units that it fills, with three significant digits."""
     if value == 0 or not math.isfinite(value):
         return f"{value + 0.0:g} {base}"  # the sum takes the sign off a zero
-    # Rounding comes before the choice of the unit: 999.6 g is 1.00 kg and not 1000 g.
-    mantissa, _, exponent = f"{value:.2e}".partition("e")
-    power = int(exponent)
-    unit = max((u for u in units if u <= power), default=min(units))
+    mantissa, power, unit = _in_powers(value, units)
     shift = power - unit
     # Beyond the units there are, a row of zeros would say less than an exponent does.
     number = f"{float(f'{mantissa}e{shift}'):.{max(0, 2 - shift)}f}"
     return f"{number if -3 <= shift <= 5 else f'{mantissa}e{shift:+03d}'} {units[unit]}"
+
+
+def _in_powers(value: float, units: Mapping[int, str]) -> tuple[str, int, int]:
+    """Give a value as three digits and a power of ten, and the power of the unit that it fills."""
+    # Rounding comes before the choice of the unit: 999.6 g is 1.00 kg and not 1000 g.
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    power = int(exponent)
+    return mantissa, power, max((u for u in units if u <= power), default=min(units))
 
 
 def _clock(s: float) -> str:
@@ -146,8 +153,23 @@ _QUANTITIES: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "inference_s": ("inference time (s a sample)", format_latency),
     "flops": ("FLOPs", format_count),
     "peak_memory_bytes": ("peak memory (bytes)", format_bytes),
+    "power_w": ("power (W)", format_power),
+    "time_s": ("time (s)", format_duration),
 }
 
+# The units of those that are shown in several, by the power of ten of the data's unit.
+_UNITS_OF: Mapping[str, Mapping[int, str]] = {
+    "co2e_kg": _GRAMS,
+    "n_params": _ALL_COUNTS,
+    "energy_kwh": _WATT_HOURS,
+    "duration_s": _SECONDS,
+    "time_s": _SECONDS,
+    "inference_kwh": _WATT_HOURS,
+    "inference_s": _SECONDS,
+    "flops": _ALL_COUNTS,
+    "peak_memory_bytes": _BYTES,
+    "power_w": _WATTS,
+}
 
 # Quantities that are counts: whole numbers, though arrays and storages keep them as floats.
 _COUNTED: Final = frozenset({"n_params", "flops", "peak_memory_bytes"})
@@ -201,3 +223,62 @@ def describe_quantity(name: str, value: float) -> str:
         value: Its value, in the unit that the name carries.
     """
     return f"{quantity_heading(name)} {show_quantity(name, value)}"
+
+
+def show_param(value: object) -> str:
+    """Show the value of a hyperparameter: a fraction with four significant digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit in which several values of one quantity are shown, as on an axis.
+
+    Attributes:
+        symbol: What it is called, in ASCII: ``"mg"``; empty of a plain number.
+        factor: What a value in the data's unit is multiplied by.
+    """
+
+    symbol: str
+    factor: float
+
+
+def fitting_unit(name: str, value: float) -> Unit:
+    """Give the unit in which a value of a quantity reads best, for others beside it too.
+
+    It is that of :func:`show_quantity`, but for times of a minute or more, of which an axis has
+    whole minutes or hours.
+
+    >>> fitting_unit("co2e_kg", 4.86e-5)
+    Unit(symbol='mg', factor=1000000.0)
+
+    Args:
+        name: The quantity's name in data, such as ``"co2e_kg"``; an unknown one has no unit.
+        value: The largest of the values, say, or the middle one of a logarithmic axis, in the
+            unit that the name carries.
+    """
+    if name not in _UNITS_OF:
+        return Unit("", 1.0)
+    units = _UNITS_OF[name]
+    if value == 0 or not math.isfinite(value):
+        return Unit(units[0], 1.0)
+    if name in ("duration_s", "time_s") and abs(value) >= 120:
+        return Unit("h", 1 / 3600) if abs(value) >= 7200 else Unit("min", 1 / 60)
+    _, _, power = _in_powers(value, units)
+    return Unit(units[power], 10.0**-power)
+
+
+def label_in(name: str, symbol: str) -> str:
+    """Name a quantity with the unit of its values: ``"CO2e (mg)"``.
+
+    Args:
+        name: The quantity's name in data, such as ``"co2e_kg"``; an unknown one is kept.
+        symbol: The unit, as of :func:`fitting_unit`; empty of a plain number.
+    """
+    if name not in _QUANTITIES:
+        return name
+    heading, _, unit = quantity_label(name).removesuffix(")").partition(" (")
+    # "kWh a sample": of a sample it stays.
+    per = unit.partition(" ")[2]
+    shown = " ".join(part for part in (symbol, per) if part)
+    return f"{heading} ({shown})" if shown else heading

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from green_optuna.units import (
     JOULES_PER_KWH,
+    Unit,
+    fitting_unit,
     format_bytes,
     format_co2e,
     format_count,
@@ -18,6 +20,9 @@ from green_optuna.units import (
     format_power,
     joules_from_kwh,
     kwh_from_joules,
+    label_in,
+    show_param,
+    show_quantity,
 )
 
 # What one of each shown unit is worth in the unit of the data.
@@ -205,3 +210,51 @@ def test_a_duration_reads_back(seconds: float) -> None:
 def test_a_count_below_a_thousand_is_exact(n: int) -> None:
     """Counts that are short already are not rounded."""
     assert format_count(n) == str(n)
+
+
+# One unit for an axis
+
+SHOWN_IN_UNITS = ("co2e_kg", "energy_kwh", "n_params", "inference_s", "peak_memory_bytes")
+
+
+@pytest.mark.parametrize("name", SHOWN_IN_UNITS)
+@given(value=st.floats(min_value=1e-9, max_value=1e9))
+def test_the_unit_that_fits_is_the_one_in_which_a_value_is_shown(name: str, value: float) -> None:
+    """And times its factor, the value is the number that stands before it."""
+    unit = fitting_unit(name, value)
+    number, _, symbol = show_quantity(name, value).partition(" ")
+    assert unit.symbol == symbol
+    assert value * unit.factor == pytest.approx(float(number), rel=0.006)
+
+
+def test_times_have_the_units_of_a_clock() -> None:
+    """An axis has hours from two of them on."""
+    shown = [(0.012, "ms"), (3.4, "s"), (119.0, "s"), (120.0, "min"), (7200.0, "h")]
+    for seconds, symbol in shown:
+        assert fitting_unit("duration_s", seconds).symbol == symbol
+    assert 7200 * fitting_unit("duration_s", 7200).factor == pytest.approx(2)
+
+
+@pytest.mark.parametrize("value", [0.0, math.inf, math.nan])
+def test_what_fills_no_unit_is_in_that_of_the_data(value: float) -> None:
+    """Zero is zero in any."""
+    assert fitting_unit("co2e_kg", value) == Unit("kg", 1.0)
+
+
+def test_a_quantity_is_named_with_its_unit() -> None:
+    """Of a sample it stays; a plain number has none, and an unknown name is kept."""
+    assert label_in("co2e_kg", "mg") == "CO2e (mg)"
+    assert label_in("inference_kwh", "uWh") == "inference energy (uWh a sample)"
+    assert label_in("n_params", "") == "parameters"
+    assert label_in("quality_loss", "") == "1 - quality"
+    assert label_in("loss (mine)", fitting_unit("loss (mine)", 3e9).symbol) == "loss (mine)"
+
+
+def test_a_hyperparameter_is_shown_with_four_digits() -> None:
+    """If it is a fraction; anything else as Python prints it."""
+    assert [show_param(one) for one in (0.123456, 123456, "adam", None)] == [
+        "0.1235",
+        "123456",
+        "adam",
+        "None",
+    ]

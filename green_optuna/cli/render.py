@@ -18,6 +18,7 @@ from green_optuna.units import (
     format_co2e,
     format_energy,
     quantity_heading,
+    show_param,
     show_quantity,
 )
 
@@ -128,9 +129,8 @@ def ledger_table(ledger: Ledger, selection: Selection | None = None) -> Table:
     table.add_column("share", justify="right")
     for row in ledger.rows:
         count = "" if row.account == "overhead" else str(row.n_trials)
-        share = row.energy_kwh / ledger.energy_kwh if ledger.energy_kwh > 0 else 0.0
         energy, co2e = format_energy(row.energy_kwh), format_co2e(row.co2e_kg)
-        table.add_row(row.account, count, energy, co2e, f"{share:.1%}")
+        table.add_row(row.account, count, energy, co2e, f"{ledger.share(row):.1%}")
     said = [] if ledger.saved is None else [str(ledger.saved)]
     if ledger.not_measured:
         said.append(ledger.note())
@@ -171,7 +171,7 @@ def selection_table(selection: Selection) -> Table:
     for name, shown in _inference_rows(selection):
         table.add_row(name, shown)
     for name, value in selection.params.items():
-        table.add_row(name, _short(value))
+        table.add_row(name, show_param(value))
     for tracker, run_id in selection.run_ids.items():
         table.add_row(f"{tracker} run", run_id)
     return table
@@ -323,11 +323,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _in_words(params: Mapping[str, object]) -> str:
-    return " ".join(f"{name}={_short(value)}" for name, value in params.items())
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return " ".join(f"{name}={show_param(value)}" for name, value in params.items())
 
 
 def json_text(plain: Mapping[str, Any]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from green_optuna.errors import MissingPackageError, OptionError
+from green_optuna.drawing import drawn
+from green_optuna.errors import OptionError
 from green_optuna.figures import FRONT_COLOUR, OTHERS_COLOUR
 from green_optuna.folders import write_atomically
 from green_optuna.units import describe_quantity, quantity_label
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import matplotlib.axes
     import plotly.graph_objects as go
+    from matplotlib.figure import Figure
 
     from green_optuna.paper.reproduction import Front, Reproduction
 
@@ -43,13 +44,19 @@ def save_figure(reproduction: Reproduction, path: Path) -> None:
     kind = path.suffix.lower()
     if kind not in _FORMATS:
         raise OptionError(f"Cannot write {str(path)!r}: its name must end in .html, .png or .svg.")
-    drawn = (
-        plotly_figure(reproduction).to_html(include_plotlyjs=True)
-        if kind == ".html"
-        else _matplotlib_figure(reproduction, kind.lstrip("."))
-    )
+    content: str | bytes
+    if kind == ".html":
+        content = plotly_figure(reproduction).to_html(include_plotlyjs=True)
+    else:
+        content = drawn(
+            lambda figure: _draw_both(figure, reproduction),
+            kind.lstrip("."),
+            size_in=(10, 4.2),
+            dpi=150,
+            style={"svg.fonttype": "none"},
+        )
     try:
-        write_atomically(path, drawn)
+        write_atomically(path, content)
     except OSError as error:
         raise OptionError(f"Cannot write {str(path)!r}: {error.strerror or error}.") from error
 
@@ -106,32 +113,14 @@ def plotly_figure(reproduction: Reproduction) -> go.Figure:
     return figure
 
 
-def _matplotlib_figure(reproduction: Reproduction, kind: str) -> bytes:
-    """Draw both fronts with Matplotlib, as the bytes of a PNG or SVG."""
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError(
-            "PNG and SVG need Matplotlib: pip install 'green_optuna[figures]'. The figure as .html "
-            "does without."
-        ) from error
-    # A figure of its own, with no backend: it opens no window and leaves pyplot's state alone.
-    with mpl.rc_context({"svg.hashsalt": "green_optuna", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(10, 4.2), layout="constrained")
-        for axes, front in zip(
-            figure.subplots(1, 2, sharey=True), reproduction.fronts, strict=True
-        ):
-            _draw(axes, front)
-        figure.axes[0].set_ylabel(_LOSS)
-        # The panel of inference has both kinds.
-        figure.axes[1].legend(frameon=False)
-        figure.supxlabel(_CAPTION, fontsize=8, color="#444444")
-        file = io.BytesIO()
-        # Without the date, the same figure is the same file.
-        metadata = {"Date": None} if kind == "svg" else {}
-        figure.savefig(file, format=kind, dpi=150, metadata=metadata)
-    return file.getvalue()
+def _draw_both(figure: Figure, reproduction: Reproduction) -> None:
+    """Draw both fronts with Matplotlib."""
+    for axes, front in zip(figure.subplots(1, 2, sharey=True), reproduction.fronts, strict=True):
+        _draw(axes, front)
+    figure.axes[0].set_ylabel(_LOSS)
+    # The panel of inference has both kinds.
+    figure.axes[1].legend(frameon=False)
+    figure.supxlabel(_CAPTION, fontsize=8, color="#444444")
 
 
 def _draw(axes: matplotlib.axes.Axes, front: Front) -> None:
