@@ -18,6 +18,7 @@ from green_optuna.markup import pretty
 from green_optuna.plain import finite_or_none
 from green_optuna.provenance import Provenance, describe_mixture, is_mixed, provenance_of
 from green_optuna.references import joint_rows, place, read_references, reference_rows
+from green_optuna.report.print_figures import FRONT_ENDINGS, front_file, save_figures
 from green_optuna.report.subject import Subject
 from green_optuna.rules import RULES, Contribution, as_rule, rule_by_name
 from green_optuna.selection import Selection
@@ -404,15 +405,20 @@ class ParetoFront:
         """Write the front to a file, at once or not at all.
 
         Args:
-            path: Ends in ``.json``, ``.csv`` or ``.html`` (the plot, which needs no internet).
+            path: Ends in ``.json``, ``.csv`` or ``.html`` (the plot, which needs no internet); in
+                ``.png``, ``.svg`` or ``.pdf`` (a figure for print over the first two objectives);
+                in ``.md`` or ``.tex`` (the table of the front's members).
 
         Returns:
             The path of the file.
 
         Raises:
             OptionError: The path ends otherwise.
+            EmptyStudyError: There is no member of the front to draw in a figure for print.
+            MissingPackageError: Matplotlib is not installed, and a figure for print needs it.
         """
         target = Path(path)
+        text: str | bytes
         if target.suffix == ".json":
             text = json.dumps(self.to_dict(), indent=2)
         elif target.suffix == ".csv":
@@ -420,10 +426,44 @@ class ParetoFront:
             text = frame.to_csv(index=False, lineterminator="\n")
         elif target.suffix == ".html":
             text = self.plot().to_html(include_plotlyjs=True)
+        elif target.suffix in FRONT_ENDINGS:
+            text = front_file(self.subject(), target.suffix)
         else:
-            raise OptionError(f"Cannot write {str(path)!r}: give a .json, .csv or .html file.")
+            endings = ", ".join((".json", ".csv", ".html", *FRONT_ENDINGS))
+            raise OptionError(f"Cannot write {str(path)!r}: its name must end in one of {endings}.")
         write_atomically(target, text)
         return target
+
+    def save_figures(
+        self,
+        folder: str | Path,
+        *,
+        rule: Rule | str | Figure | None = None,
+        formats: Sequence[str] = ("svg", "png"),
+        width_in: float = 3.4,
+        traces: Mapping[int, Trace] | None = None,
+    ) -> list[Path]:
+        """Write the figures and tables of a report for a paper, into a folder.
+
+        The front over each pair of objectives, the power of its members over time, what the search
+        spent; tables of the front, of that and of what the rules choose as ``.md`` and ``.tex``.
+
+        Args:
+            folder: Where they go; it is made if need be, and files of these names are replaced.
+            rule: As for :meth:`select`: what it selects is marked.
+            formats: Of the figures: some of "png", "svg" and "pdf".
+            width_in: How wide the figures are, in inches: 3.4 for one column, 7 for two, say.
+            traces: Power over time, by the trial's number, as far as it is known.
+
+        Returns:
+            The paths of the files.
+
+        Raises:
+            OptionError: A format or the rule is unknown, or the width is none that could be read.
+            MissingPackageError: Matplotlib is not installed.
+        """
+        subject = self.subject(rule, traces=traces)
+        return save_figures(subject, folder, formats, width_in=width_in)
 
 
 def pareto_front(
