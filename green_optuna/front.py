@@ -446,7 +446,8 @@ class ParetoFront:
         """Write the figures and tables of a report for a paper, into a folder.
 
         The front over each pair of objectives, the power of its members over time, what the search
-        spent; tables of the front, of that and of what the rules choose as ``.md`` and ``.tex``.
+        spent and bought, which hyperparameters decided what; tables of the front, of what was spent
+        and of what the rules choose as ``.md`` and ``.tex``.
 
         Args:
             folder: Where they go; it is made if need be, and files of these names are replaced.

@@ -10,6 +10,7 @@ from green_optuna.errors import EmptyStudyError, OptionError
 from green_optuna.folders import write_atomically
 from green_optuna.report.print_costs import ledger_figures, trace_figures
 from green_optuna.report.print_front import front_figures
+from green_optuna.report.print_search import hypervolume_figures, importance_figures
 from green_optuna.report.tables import front_table, ledger_table, rules_table
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ FIGURES: Final[tuple[Callable[[Subject], Iterable[PrintFigure]], ...]] = (
     front_figures,
     trace_figures,
     ledger_figures,
+    hypervolume_figures,
+    importance_figures,
 )
 """What makes the figures: each gives those for which a subject has something to show."""
 
@@ -80,7 +83,8 @@ def save_figures(
     """Write all figures and tables for print into a folder, each file at once or not at all.
 
     Figures are the front over each pair of objectives (``front-quality_loss-co2e_kg.svg``), the
-    power of its members over time (``traces.svg``) and what the search spent (``ledger.svg``), as
+    power of its members over time (``traces.svg``), what the search spent (``ledger.svg``) and
+    bought (``hypervolume.svg``), and which hyperparameters decided what (``importance.svg``), as
     far as there is something to show. Tables (``front``, ``ledger``, ``rules``) are written as
     ``.md`` and ``.tex``.
 

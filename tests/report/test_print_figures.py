@@ -11,8 +11,10 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 from kept import kept, study_of
+from made import made_study
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from optuna.trial import TrialState, create_trial
 from PIL import Image
@@ -20,10 +22,12 @@ from PIL import Image
 import green_optuna as go
 from green_optuna.drawing import KINDS, PRINT, drawn, text_in_figure
 from green_optuna.energy import Trace
+from green_optuna.report.importance import importances
 from green_optuna.report.plane import Plane
 from green_optuna.report.print_costs import _thinned, ledger_figures, trace_figures
 from green_optuna.report.print_figures import print_figures, save_figures
 from green_optuna.report.print_front import MANY_POINTS, front_figures
+from green_optuna.report.print_search import hypervolume_figures, importance_figures
 from green_optuna.runs import RunRecord
 from green_optuna.terms import ATTRIBUTE
 from report.print_studies import HOSTILE, hostile_front, made_trace, named_study, plain_study
@@ -31,6 +35,7 @@ from report.print_studies import HOSTILE, hostile_front, made_trace, named_study
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from matplotlib.axes import Axes
     from optuna.trial import FrozenTrial
 
     from green_optuna.drawing import PrintFigure
@@ -63,6 +68,11 @@ def texts_of(figure: Figure) -> list[str]:
     return [text.get_text() for text in written_in(figure)]
 
 
+def widths_in(axes: Axes) -> list[float]:
+    """How long the bars of a panel are."""
+    return [bar.get_width() for bar in axes.patches if isinstance(bar, Rectangle)]
+
+
 def legend_of(figure: Figure) -> list[str]:
     """What the legend says."""
     (legend,) = figure.legends
@@ -73,10 +83,10 @@ def legend_of(figure: Figure) -> list[str]:
 
 
 def test_all_figures_and_tables_are_written(tmp_path: Path) -> None:
-    """One figure a pair of objectives, the traces, the ledger; each table in both forms."""
+    """One figure a pair of objectives and of the others; each table in both forms."""
     front = go.pareto_front(plain_study())
     written = front.save_figures(tmp_path / "new" / "figures", traces={0: made_trace(30)})
-    names = [*(f"front-{pair}" for pair in PAIRS), "traces", "ledger"]
+    names = [*(f"front-{pair}" for pair in PAIRS), "traces", "ledger", "hypervolume"]
     expected = [f"{name}.{kind}" for name in names for kind in ("svg", "png")]
     expected += [
         f"{name}.{kind}" for name in ("front", "ledger", "rules") for kind in ("md", "tex")
@@ -568,3 +578,36 @@ def test_a_search_that_spent_nothing_has_no_bar() -> None:
     """As of a study that green_optuna did not measure."""
     front = go.pareto_front(named_study([(1.0, 2.0)], ("a", "b")))
     assert [*ledger_figures(front.subject())] == []
+
+
+# The search
+
+
+def test_the_hypervolume_ends_at_all_that_was_spent() -> None:
+    """Its step line goes from nothing to the whole, over the study's CO2e in the axis's unit."""
+    front = go.pareto_front(plain_study())
+    (figure,) = hypervolume_figures(front.subject())
+    (axes,) = drawing_of(figure).axes
+    x, y = np.asarray(axes.get_lines()[0].get_xydata()).T
+    assert (x[0], y[0], y[-1]) == (0.0, 0.0, pytest.approx(100.0))
+    assert axes.get_xlabel() == "CO\N{SUBSCRIPT TWO}e (mg) spent by the search"
+    assert x[-1] == pytest.approx(front.ledger.co2e_kg * 1e6)
+
+
+def test_a_study_of_nothing_has_no_figures_of_its_search() -> None:
+    """There is no front, and nothing that decided it."""
+    subject = go.pareto_front(study_of([])).subject()
+    assert [*hypervolume_figures(subject), *importance_figures(subject)] == []
+
+
+def test_importances_are_bars_in_one_order_for_all_objectives() -> None:
+    """A panel an objective, whose bars are the shares of :func:`importances`, in percent."""
+    subject = go.pareto_front(made_study(60)).subject()
+    (figure,) = importance_figures(subject)
+    drawing = drawing_of(figure)
+    names = [label.get_text() for label in drawing.axes[0].get_yticklabels()]
+    for axes, one in zip(drawing.axes, importances(subject), strict=True):
+        shares = {share.name: 100 * share.share for share in one.shares}
+        assert widths_in(axes) == pytest.approx([shares[name] for name in names])
+    tops = [max(bars) for bars in zip(*map(widths_in, drawing.axes), strict=True)]
+    assert tops == sorted(tops, reverse=True)
