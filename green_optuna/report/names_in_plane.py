@@ -28,7 +28,7 @@ _ROOM_PT: Final = 2.0
 
 # How bad it is that a name hides another, or leaves the figure; and that it is 1 pt farther.
 _WORSE: Final = 1000.0
-_FAR: Final = 0.2
+_FAR: Final = 0.3
 
 # How bad each point is of another name's line that it hides, or of its own that another one hides.
 _CROSSED: Final = 4.0
@@ -87,6 +87,13 @@ class _Box:
         """Tell which points it covers, or comes nearer to than some room: (n_points,)."""
         inside = (points > self.low - room) & (points < self.high + room)
         return np.asarray(inside.all(axis=1))
+
+    def crosses(self, points: npt.NDArray[np.float64], room: float) -> npt.NDArray[np.bool_]:
+        """Tell which points its line passes, but those at its own beginning: (n_points,)."""
+        met = np.zeros(len(points), dtype=np.bool_)
+        for mark in self.line[2:]:
+            met |= (np.abs(points - mark) < room).all(axis=1)
+        return met
 
 
 def place_names(
@@ -195,6 +202,8 @@ def _hidden(
     outside = max(axes.bbox.x0 - box.low[0], box.high[0] - axes.figure.bbox.x1, 0.0)
     outside += max(axes.bbox.y0 - box.low[1], box.high[1] - axes.bbox.y1, 0.0)
     hidden = float(weights[box.covers(points, room)].sum())
+    # A name that is led to through others is worse than one that lies on them.
+    hidden += 2 * float(weights[box.crosses(points, room)].sum())
     hidden += _WORSE * sum(box.overlaps(one) for one in taken)
     hidden += _CROSSED * sum(int(one.covers(box.line, 0.0).sum()) for one in taken)
     return hidden + (_WORSE + outside if outside > 0 else 0.0)
