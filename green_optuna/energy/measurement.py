@@ -137,6 +137,38 @@ class Trace:
         columns = np.array(points, dtype=np.float64).reshape(-1, 5).T
         return cls(*columns)
 
+    def merged(self, ends: npt.NDArray[np.intp]) -> Self:
+        """Keep some of the points: each then stands for all the time since the one kept before it.
+
+        Power times time still sums to the energy, of each component too; so does a part of the
+        trace that ends in a point that is kept.
+
+        Args:
+            ends: Which points, as increasing indices, an ndarray in the shape of (n_kept,).
+        """
+        if not len(ends):
+            return type(self).from_points([])
+        begins = np.concatenate([[0], ends[:-1] + 1])
+        until = ends[-1] + 1
+        spans_s = np.diff(self.t_s, prepend=0.0)[:until]
+        whole_s = np.add.reduceat(spans_s, begins)
+        cpu_w, gpu_w, ram_w = (
+            np.add.reduceat(power_w[:until] * spans_s, begins) / whole_s
+            for power_w in (self.cpu_w, self.gpu_w, self.ram_w)
+        )
+        return type(self)(self.t_s[ends], cpu_w, gpu_w, ram_w, self.energy_kwh[ends])
+
+    def thinned(self, max_points: int) -> Self:
+        """Give a trace of fewer points, evenly over its time, that has the same energy.
+
+        Args:
+            max_points: The most points; a trace that has no more is given as it is.
+        """
+        if len(self) <= max_points:
+            return self
+        pieces = np.ceil(self.t_s / self.t_s[-1] * max_points).clip(1, max_points)
+        return self.merged(np.flatnonzero(np.diff(pieces, append=max_points + 1)))
+
     def rows(self) -> Iterator[tuple[float, float, float, float, float]]:
         """Go through the points as ``(t_s, cpu_w, gpu_w, ram_w, energy_kwh)``."""
         columns = (self.t_s, self.cpu_w, self.gpu_w, self.ram_w, self.energy_kwh)

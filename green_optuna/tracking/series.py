@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from green_optuna.energy import COMPONENTS
+from green_optuna.energy import COMPONENTS, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TextIO
 
     import numpy.typing as npt
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from green_optuna.record import TrialRecord
 
 TRACE_FILE = "energy/trace.csv"
+_TRACE_COLUMNS = "t_s,cpu_w,gpu_w,ram_w,cumulative_energy_kwh,cumulative_co2e_kg"
+_TRACE_MOST = 1e15  # of whatever unit: a power times a time is a number still
 
 # Of the points of one step, those that come last.
 LAST_OF_TRACE = "energy/cumulative_co2e_kg"
@@ -144,21 +148,18 @@ def trace_points(trial: TrialRecord, *, after: int) -> list[Point]:
         return []
     trace = measurement.trace
     steps = np.rint(trace.t_s).astype(np.int64)
-    begins = np.flatnonzero(np.diff(steps, prepend=-1))
-    ends = np.append(begins[1:], len(steps)) - 1
-    spans_s = np.diff(trace.t_s, prepend=0.0)
+    ends = np.flatnonzero(np.diff(steps, append=-1))
+    trace = trace.merged(ends)
     series: dict[str, npt.NDArray[np.float64]] = {}
     for name, power_w in (("cpu", trace.cpu_w), ("gpu", trace.gpu_w), ("ram", trace.ram_w)):
         if name != "gpu" or measurement.energy.gpu_kwh > 0:
-            joules = np.add.reduceat(power_w * spans_s, begins)
-            series[f"energy/{name}_w"] = joules / np.add.reduceat(spans_s, begins)
-    energy_kwh = trace.energy_kwh[ends]
-    series["energy/cumulative_kwh"] = energy_kwh
-    series[LAST_OF_TRACE] = energy_kwh * measurement.grid.co2e_kg(1.0)
+            series[f"energy/{name}_w"] = power_w
+    series["energy/cumulative_kwh"] = trace.energy_kwh
+    series[LAST_OF_TRACE] = trace.energy_kwh * measurement.grid.co2e_kg(1.0)
     last = len(ends) - 1 if trial.state == "running" else len(ends)
     first = int(np.searchsorted(steps[ends], after, side="right"))
     return [
-        Point(key, float(values[row]), _ms(trial.started_at + trace.t_s[ends[row]]), int(step))
+        Point(key, float(values[row]), _ms(trial.started_at + trace.t_s[row]), int(step))
         for row, step in enumerate(steps[ends][:last])
         if row >= first
         for key, values in series.items()
@@ -191,12 +192,38 @@ def trace_csv(measurement: Measurement) -> str:
     """Give the trace at its full rate as CSV."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(
-        ["t_s", "cpu_w", "gpu_w", "ram_w", "cumulative_energy_kwh", "cumulative_co2e_kg"]
-    )
+    writer.writerow(_TRACE_COLUMNS.split(","))
     for row in measurement.trace.rows():
         writer.writerow([*row, measurement.grid.co2e_kg(row[-1])])
     return file.getvalue()
+
+
+def trace_from_csv(file: TextIO) -> Trace | str:
+    """Undo :func:`trace_csv`; whatever the file holds, nothing is raised.
+
+    Args:
+        file: The file, which anybody may have changed.
+
+    Returns:
+        The trace, to the last digit; or why it is none, in a sentence.
+    """
+    try:
+        if file.readline(len(_TRACE_COLUMNS) + 2).rstrip("\r\n") != _TRACE_COLUMNS:
+            return f"the first line is not {_TRACE_COLUMNS}."
+        # Times and energy grow from zero, where a trace has no point of its own.
+        lines = itertools.chain(["0,0,0,0,0,0"], file)
+        table = np.loadtxt(lines, delimiter=",", comments=None, ndmin=2)
+    except ValueError:  # what is no number, or no text at all
+        return "a line is not six numbers."
+    if not (np.abs(table) < _TRACE_MOST).all():
+        return f"a number is not finite, or beyond {_TRACE_MOST:g}."
+    t_s, *_, energy_kwh, _ = table.T
+    if (np.diff(t_s) <= 0).any():
+        return "the times do not grow from above 0."
+    if (np.diff(energy_kwh) < 0).any():
+        return "the cumulative energy falls."
+    # Without the CO2e, which the energy comes to on any grid.
+    return Trace(*table[1:, :-1].T)
 
 
 def study_points(front: ParetoFront, *, at_s: float) -> list[Point]:

@@ -141,3 +141,52 @@ def test_a_windows_result_does_not_change_when_the_window_does() -> None:
     assert handed_out.energy_kwh == 1.0
     assert np.array_equal(handed_out.trace.t_s, [1.0])
     assert handed_out.basis == "measured"
+
+
+spans_and_powers = st.lists(
+    st.tuples(st.floats(1e-3, 1e3), st.floats(0.0, 500.0), st.floats(0.0, 500.0)), min_size=1
+)
+
+
+def make_trace(rows: list[tuple[float, float, float]]) -> Trace:
+    """A trace with these spans in s, and powers of the processors and accelerators in W."""
+    spans_s, cpu_w, gpu_w = np.array(rows).T
+    ram_w = np.full(len(rows), 10.0)
+    energy_kwh = np.cumsum(kwh_from_joules(1.0) * (cpu_w + gpu_w + ram_w) * spans_s)
+    return Trace(np.cumsum(spans_s), cpu_w, gpu_w, ram_w, energy_kwh)
+
+
+def joules(trace: Trace) -> list[float]:
+    """The energy of each component in J: power times time, summed."""
+    spans_s = np.diff(trace.t_s, prepend=0.0)
+    return [float(power_w @ spans_s) for power_w in (trace.cpu_w, trace.gpu_w, trace.ram_w)]
+
+
+@given(spans_and_powers, st.integers(1, 20))
+def test_a_thinned_trace_has_the_energy_of_the_whole(
+    rows: list[tuple[float, float, float]], max_points: int
+) -> None:
+    """Of each component; its points are some of the whole's, the last among them."""
+    whole = make_trace(rows)
+    thin = whole.thinned(max_points)
+    assert len(thin) <= max_points
+    assert joules(thin) == pytest.approx(joules(whole), rel=1e-9, abs=1e-9)
+    points = dict(zip(whole.t_s.tolist(), whole.energy_kwh.tolist(), strict=True))
+    assert all(points[t_s] == energy_kwh for t_s, *_, energy_kwh in thin.rows())
+    assert thin.t_s[-1] == whole.t_s[-1]
+
+
+def test_a_thinned_trace_is_even_over_its_time() -> None:
+    """Nine of ten points lie in its first second, and leave room for the nine that follow."""
+    whole = make_trace([(0.011, 50.0, 0.0)] * 90 + [(1.0, 100.0, 0.0)] * 9)
+    thin = whole.thinned(10)
+    assert len(thin) == 10
+    assert np.diff(thin.t_s) == pytest.approx(np.ones(9), abs=0.02)
+    assert thin.cpu_w == pytest.approx([50.0, *[100.0] * 9])
+
+
+def test_a_trace_that_is_short_enough_stays_as_it_is() -> None:
+    """To the last digit, one without points too."""
+    short = Trace.from_points(list(POINTS))
+    assert short.thinned(2) is short
+    assert len(Trace.from_points([]).thinned(2)) == 0

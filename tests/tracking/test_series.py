@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from .records import GRID, TERMS, make_measurement, make_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 POWERS = st.floats(1.0, 500.0)
 SPANS = st.floats(0.05, 2.5)
@@ -180,3 +182,64 @@ def test_the_csv_holds_the_trace_at_its_full_rate() -> None:
         measurement.trace.energy_kwh.tolist()
     )
     assert float(rows[-1]["cumulative_co2e_kg"]) == measurement.co2e_kg
+
+
+HEADER = "t_s,cpu_w,gpu_w,ram_w,cumulative_energy_kwh,cumulative_co2e_kg"
+
+
+@given(st.lists(st.tuples(SPANS, POWERS), max_size=30))
+def test_a_trace_comes_back_from_its_file_to_the_last_digit(
+    spans_and_powers: list[tuple[float, float]],
+) -> None:
+    """An empty one too."""
+    measurement = replace(make_measurement([1.0], cpu_w=[1.0]), trace=go.Trace.from_points([]))
+    if spans_and_powers:
+        spans_s, cpu_w = zip(*spans_and_powers, strict=True)
+        measurement = make_measurement(np.cumsum(spans_s).tolist(), cpu_w=cpu_w, gpu_w=1 / 3)
+    text = series.trace_csv(measurement)
+    assert series.trace_from_csv(io.StringIO(text)) == measurement.trace
+    assert series.trace_from_csv(io.StringIO(text.replace("\n", "\r\n"))) == measurement.trace
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("1,2,3,4,5", "a line is not six numbers"),
+        ("1,2,3,4,5,6,7", "a line is not six numbers"),
+        ("1,2,3,4,5,6\n2,2,3,4,5", "a line is not six numbers"),
+        ("1,2,3,4,5,", "a line is not six numbers"),
+        ('"1",2,3,4,5,6', "a line is not six numbers"),
+        ("1_0,2,3,4,5,6", "a line is not six numbers"),
+        ("=1+1,2,3,4,5,6", "a line is not six numbers"),
+        ("\0", "a line is not six numbers"),
+        ("1,nan,3,4,5,6", "a number is not finite"),
+        ("1,2,inf,4,5,6", "a number is not finite"),
+        ("1,2,3,1e300,5,6", "or beyond 1e+15"),
+        ("0,2,3,4,5,6", "the times do not grow from above 0"),
+        ("2,2,3,4,5,6\n2,2,3,4,6,6", "the times do not grow from above 0"),
+        ("1,2,3,4,5,6\n2,2,3,4,4,6", "the cumulative energy falls"),
+        ("1,2,3,4,-5,6", "the cumulative energy falls"),
+    ],
+)
+def test_a_file_that_holds_no_trace_is_said_to_hold_none(rows: str, said: str) -> None:
+    """Why is a sentence, and nothing of the file is in it."""
+    found = series.trace_from_csv(io.StringIO(f"{HEADER}\n{rows}\n"))
+    assert isinstance(found, str)
+    assert said in found
+
+
+@given(st.text(max_size=200), st.booleans())
+def test_whatever_a_file_holds_nothing_is_raised(text: str, headed: bool) -> None:
+    """A trace comes of it, or a sentence."""
+    found = series.trace_from_csv(io.StringIO(f"{HEADER}\n{text}" if headed else text))
+    assert isinstance(found, go.Trace | str)
+
+
+def test_a_file_that_is_no_text_is_no_trace(tmp_path: Path) -> None:
+    """Nor is one that begins otherwise, or is empty."""
+    for content in (b"\xff\xfe\x00", HEADER.encode() + b"\n1,\xff,3,4,5,6\n"):
+        (tmp_path / "trace.csv").write_bytes(content)
+        with (tmp_path / "trace.csv").open(encoding="utf-8") as file:
+            assert series.trace_from_csv(file) == "a line is not six numbers."
+    for text in ("", "a,b\n1,2\n", HEADER + ",more\n"):
+        assert series.trace_from_csv(io.StringIO(text)) == f"the first line is not {HEADER}."
