@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from green_optuna.tracking.traces import MAX_POINTS, MAX_TRACES, traced_trials
 from green_optuna.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from green_optuna.energy import Trace
     from green_optuna.front import ParetoFront
     from green_optuna.record import TrialRecord
 
@@ -52,3 +56,19 @@ class MemoryTracker(Tracker):
     def log_front(self, front: ParetoFront) -> None:
         """Keep the front."""
         self.fronts.append(front)
+
+    def read_traces(
+        self, front: ParetoFront, *, first: Sequence[int] = (), limit: int = MAX_TRACES
+    ) -> dict[int, Trace]:
+        """Give energy traces of a front's trials that have ended in this process.
+
+        Raises:
+            OptionError: A trial that is asked for is none that has ended.
+        """
+        known = {
+            record.number: record.measurement.trace.thinned(MAX_POINTS)
+            for record in self.finished
+            if record.terms.key == front.candidates.study_key and record.measurement is not None
+        }
+        numbers = [trial.number for trial in traced_trials(front, first, limit)]
+        return {number: known[number] for number in numbers if len(known.get(number, ()))}

@@ -7,9 +7,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Protocol, cast
 
+from green_optuna.tracking.traces import MAX_TRACES
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
+    from green_optuna.energy import Trace
     from green_optuna.front import ParetoFront
     from green_optuna.record import TrialRecord
     from green_optuna.terms import StudyTerms
@@ -105,6 +109,25 @@ class Tracker(Protocol):
     def log_front(self, front: ParetoFront) -> None:
         """Take the study's front, which has changed."""
         return
+
+    def read_traces(
+        self, front: ParetoFront, *, first: Sequence[int] = (), limit: int = MAX_TRACES
+    ) -> dict[int, Trace]:
+        """Give the energy traces of a front's trials, as far as this tracker can read them back.
+
+        A study keeps none: ``front.report(path, traces=tracker.read_traces(front))``.
+
+        Args:
+            front: The study's front.
+            first: The numbers of trials that come before others, on the front or not. Then comes
+                the trial that the default rule selects, and then others from all along the front.
+            limit: The most trials.
+
+        Returns:
+            The traces by the numbers of their trials, at most 500 points each, with the energy of
+            the whole trace. Trials whose trace is not there are left out.
+        """
+        return {}
 
     def study_link(self, study_name: str, terms: StudyTerms) -> str | None:
         """Say how a person opens the study in what this tracker logs to, without passwords.

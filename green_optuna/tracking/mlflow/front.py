@@ -12,7 +12,9 @@ from green_optuna.tracking.mlflow import schema, view
 from green_optuna.tracking.mlflow.marks import mark_front
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from optuna.trial import FrozenTrial
 
     from green_optuna.front import ParetoFront
     from green_optuna.tracking.mlflow.store import Store
@@ -28,7 +30,7 @@ def log_front(store: Store, front: ParetoFront, study_key: str, tracker_name: st
         tracker_name: Under which name the trials keep their runs.
     """
     run_id = store.study_run(front.study_name, study_key)
-    run_ids = _run_ids(store, front, study_key, tracker_name)
+    run_ids = run_ids_of(store, front.trials, study_key, tracker_name)
     for path, text in schema.front_artifacts(front).items():
         store.client.log_text(run_id, text, path)
     runs_page = f"#/experiments/{store.experiment_id}/runs"
@@ -44,20 +46,20 @@ def log_front(store: Store, front: ParetoFront, study_key: str, tracker_name: st
     view.save(store.client, store.experiment_id, front, study_key)
 
 
-def _run_ids(
-    store: Store, front: ParetoFront, study_key: str, tracker_name: str
-) -> Mapping[int, str]:
-    """Give the runs of the front's trials, by their numbers, as far as they have one.
+def run_ids_of(
+    store: Store, trials: Sequence[FrozenTrial], study_key: str, tracker_name: str
+) -> dict[int, str]:
+    """Give the runs of trials, by their numbers, as far as they have one.
 
     A trial that began while the store was away keeps none in Optuna; it may have one by now.
     """
     run_ids: dict[int, str] = {}
-    for trial in front.trials:
+    for trial in trials:
         kept = trial.user_attrs.get(ATTRIBUTE, {}).get("run_ids", {})
         if tracker_name in kept:
             run_ids[trial.number] = kept[tracker_name]
-    if len(run_ids) < len(front):
-        numbers = set(front.numbers)
+    numbers = {trial.number for trial in trials}
+    if not numbers <= run_ids.keys():
         late = schema.origin_tags(study_key, "trial", tracker_name) | {schema.LATE_TAG: "true"}
         for run in store.runs_with(late):
             number = int(run.data.tags[schema.number_tag("trial")])

@@ -23,6 +23,8 @@ REQUEST_TIMEOUT_S = 30.0
 
 RETRIES = 1
 
+CHUNK_BYTES = 2**18
+
 
 def impatient_client(uri: str) -> MlflowClient:
     """Give a client of an MLflow server that gives up soon, with a TrackerError.
@@ -101,6 +103,49 @@ def _put_all(uri: str, repository: Any, top: Path, folder: str) -> None:  # noqa
         if path.is_file():
             below = path.parent.relative_to(top).as_posix()
             _put(uri, repository, path, posixpath.join(folder, below))
+
+
+def list_files(client: MlflowClient, run_id: str, folder: str) -> dict[str, int]:
+    """Ask a server what files a run has in a folder, at most twice.
+
+    Args:
+        client: From :func:`impatient_client`.
+        run_id: The run.
+        folder: The folder, below that of all of the run's files.
+
+    Returns:
+        How many bytes each has, by its path.
+    """
+    from mlflow.protos.service_pb2 import ListArtifacts
+
+    asked = json.dumps({"run_id": run_id, "path": folder})
+    answer = client._tracking_client.store._call_endpoint(ListArtifacts, asked)
+    return {one.path: one.file_size for one in answer.files}
+
+
+def get_file(uri: str, repository: Any, path: str, to: Path, *, most_bytes: int) -> None:  # noqa: ANN401
+    """Copy a file from a server that keeps files, asked for once.
+
+    Args:
+        uri: The server's address, for messages.
+        repository: MLflow's, of the place of the file.
+        path: The file, below that place.
+        to: Where the copy goes.
+        most_bytes: Of a longer file, this much and a little more is copied.
+
+    Raises:
+        TrackerError: The server does not answer.
+    """
+    from mlflow.utils.request_utils import augmented_raise_for_status
+
+    endpoint = posixpath.join("/", path)
+    with _asked(uri, repository._host_creds, endpoint, "GET", retries=0, stream=True) as answer:
+        augmented_raise_for_status(answer)  # type: ignore[no-untyped-call]
+        with to.open("wb") as file:
+            for chunk in answer.iter_content(chunk_size=CHUNK_BYTES):
+                file.write(chunk)
+                if file.tell() > most_bytes:
+                    return
 
 
 @cache

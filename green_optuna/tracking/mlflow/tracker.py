@@ -17,18 +17,21 @@ from green_optuna.tracking import series
 from green_optuna.tracking.mlflow import schema, view
 from green_optuna.tracking.mlflow.activation import CurrentUri, active_run
 from green_optuna.tracking.mlflow.connection import Connection
-from green_optuna.tracking.mlflow.front import log_front
+from green_optuna.tracking.mlflow.front import log_front, run_ids_of
 from green_optuna.tracking.mlflow.models import log_saved_model
 from green_optuna.tracking.mlflow.open_run import OpenRun
 from green_optuna.tracking.mlflow.place import default_experiment, study_link
+from green_optuna.tracking.mlflow.traces import read_traces
 from green_optuna.tracking.service import ServiceTracker
+from green_optuna.tracking.traces import MAX_TRACES, traced_trials
 from green_optuna.urls import secrets_of, shown_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mlflow.entities import Run
 
+    from green_optuna.energy import Trace
     from green_optuna.front import ParetoFront
     from green_optuna.record import TrialRecord
     from green_optuna.terms import StudyTerms
@@ -191,13 +194,22 @@ class MLflowTracker(ServiceTracker):
         Raises:
             TrackerError: The study has no run, or the store is not there.
         """
-        study_key = front.candidates.study_key
-        if study_key is None:
-            raise TrackerError(
-                f"The study {front.study_name!r} has no run in MLflow: no green_optuna "
-                "objective has run in it."
-            )
-        self._tried(lambda _: self._log_front(front, study_key))
+        self._of_study(front, log_front)
+
+    def read_traces(
+        self, front: ParetoFront, *, first: Sequence[int] = (), limit: int = MAX_TRACES
+    ) -> dict[int, Trace]:
+        """Read energy traces of a front's trials back from ``energy/trace.csv`` of their runs.
+
+        Raises:
+            OptionError: A trial that is asked for is none that has ended.
+            TrackerError: The store is not there.
+        """
+        trials, study_key = traced_trials(front, first, limit), front.candidates.study_key
+        if study_key is None or not trials:
+            return {}
+        with self._connection.opened() as store:
+            return read_traces(store, run_ids_of(store, trials, study_key, self.name))
 
     def end_study(self, study_name: str, terms: StudyTerms) -> None:
         """End the study's run: this process has done its part."""
@@ -216,9 +228,26 @@ class MLflowTracker(ServiceTracker):
         except MlflowException:
             return step(False)
 
-    def _log_front(self, front: ParetoFront, study_key: str) -> None:
-        with self._connection.opened() as store:
-            log_front(store, front, study_key, self.name)
+    def _of_study(
+        self, front: ParetoFront, log: Callable[[Store, ParetoFront, str, str], None]
+    ) -> None:
+        """Log something of a front to its study's run.
+
+        Raises:
+            TrackerError: There is no such run, or the store is not there.
+        """
+        study_key = front.candidates.study_key
+        if study_key is None:
+            raise TrackerError(
+                f"The study {front.study_name!r} has no run in MLflow: no green_optuna "
+                "objective has run in it."
+            )
+
+        def step(_: bool) -> None:
+            with self._connection.opened() as store:
+                log(store, front, study_key, self.name)
+
+        self._tried(step)
 
     def study_link(self, study_name: str, terms: StudyTerms) -> str | None:  # noqa: ARG002
         """Say how to open the study's view in MLflow's pages; no password is shown."""
