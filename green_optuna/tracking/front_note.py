@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from green_optuna.selection import Selection
 
 FRONT_FILE = "front/pareto.json"
+REPORT_FILE = "report.html"
 
 # Of a study's name, which is the user's and may be of any length.
 MAX_NAME = 250
@@ -34,6 +35,7 @@ def front_note(
     limit: int,
     view: str | None = None,
     pages: Mapping[int, str] | None = None,
+    report: tuple[str, int] | None = None,
 ) -> str:
     """Write the front as a Markdown table, for the description of the study's run.
 
@@ -42,8 +44,9 @@ def front_note(
         limit: How many characters it may have.
         view: Where a view of the study opens.
         pages: Where the trials' runs open, by the trials' numbers.
+        report: Where the study's report opens, and how many trials had ended as of it.
     """
-    note = _front_summary(front, view=view, pages=pages or {})
+    note = _front_summary(front, view=view, pages=pages or {}, report=report)
     names = front.objectives
     note += "\n| trial | " + " | ".join(map(quantity_heading, names)) + " |\n"
     note += "|---:|" + "---:|" * len(names) + "\n"
@@ -82,7 +85,13 @@ def _references_note(front: ParetoFront, *, limit: int) -> str:
     return note
 
 
-def _front_summary(front: ParetoFront, *, view: str | None, pages: Mapping[int, str]) -> str:
+def _front_summary(
+    front: ParetoFront,
+    *,
+    view: str | None,
+    pages: Mapping[int, str],
+    report: tuple[str, int] | None,
+) -> str:
     """Say in Markdown how large the front is, what is selected, and what the search cost."""
     study_name = in_markdown(shorten(front.study_name, MAX_NAME))
     note = (
@@ -91,6 +100,10 @@ def _front_summary(front: ParetoFront, *, view: str | None, pages: Mapping[int, 
     )
     if view is not None:
         note += f"\n{_linked('See its trials, charts and energy traces', view)}.\n"
+    if report is not None:
+        page, n_ended = report
+        trials = "trial that had" if n_ended == 1 else "trials that had"
+        note += f"\n{_linked('Read the report', page)}, of the {n_ended} {trials} ended by then.\n"
     if front.note is not None:
         note += f"\n{in_markdown(front.note)}\n"
     selection = default_selection(front)

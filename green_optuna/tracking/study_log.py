@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     import optuna
 
+    from green_optuna.front import ParetoFront
     from green_optuna.record import TrialRecord
     from green_optuna.references import ReferenceTable
     from green_optuna.terms import StudyTerms
@@ -220,31 +221,36 @@ class StudyLog:
             self._front_at_s = time.monotonic()
         self._pass_on_front()
 
-    def _pass_on_front(self, *, changed_only: bool = True) -> None:
+    def _pass_on_front(self, *, changed_only: bool = True) -> ParetoFront | None:
         if self._study is None:
-            return
+            return None
         try:
             front = pareto_front(self._study, allow_mixed=True)
         except Exception as error:
             # The storage may be gone (a temporary folder, a server): nothing depends on it.
             _logger.warning("The Pareto front was not passed on: %s", shown_text(repr(error)))
-            return
+            return None
         if changed_only and front.numbers == self._front:
-            return
+            return None
         self._front = front.numbers
         for tracker in self._trackers:
             with self._trouble.tolerated(tracker, of_trials=False):
                 tracker.log_front(front)
+        return front
 
     def end(self) -> None:
-        """Pass on the last front: the process ends, or has gone on to other studies."""
+        """Pass on the last front, and a report: the process ends, or is at other studies."""
         if os.getpid() != self._pid or self.ended:
             return
         self.ended = True
         if self._any_trial:
             self._trouble.send_again(self._trackers, patience_s=LAST_REPLAY_PATIENCE_S)
             # The front may be as it was, and what the study has spent is not.
-            self._pass_on_front(changed_only=False)
+            front = self._pass_on_front(changed_only=False)
+            if front is not None:
+                for tracker in self._trackers:
+                    with self._trouble.tolerated(tracker, of_trials=False):
+                        _log_report(tracker, front, anew=False)
         study, self._study = self._study, None
         if study is None:
             return
@@ -257,6 +263,11 @@ class StudyLog:
 
 def _keeps_models(tracker: Tracker) -> bool:
     return bool(getattr(tracker, "keeps_models", False))  # one that is no subclass may lack it
+
+
+def _log_report(tracker: Tracker, front: ParetoFront, *, anew: bool) -> None:
+    if hasattr(tracker, "log_report"):  # one that is no subclass may lack it
+        tracker.log_report(front, anew=anew)
 
 
 def _leave(
@@ -274,7 +285,7 @@ def _leave(
 def log_front(
     study: optuna.Study, trackers: Sequence[Tracker], *, references: ReferenceTable = ()
 ) -> None:
-    """Pass a study's Pareto front on to trackers now.
+    """Pass a study's Pareto front on to trackers now, and its report.
 
     Args:
         study: A study in which a green_optuna objective has run.
@@ -295,3 +306,5 @@ def log_front(
     front = pareto_front(study, references=references, allow_mixed=True)
     for tracker in trackers:
         tracker.log_front(front)
+    for tracker in trackers:
+        _log_report(tracker, front, anew=True)

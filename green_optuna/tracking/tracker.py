@@ -49,6 +49,7 @@ class Tracker(Protocol):
                           again, if the process was killed while it was called
     :meth:`log_front`     the Pareto front, after a trial that changed it, at most every 30 s,
                           and as the process ends
+    :meth:`log_report`    the front, for the study's report, as the process ends
     :meth:`study_link`    the study's name and terms, once the first trial's run is open
     :meth:`end_study`     the study's name and terms, as the process ends
     ===================== ===================================================================
@@ -108,6 +109,18 @@ class Tracker(Protocol):
 
     def log_front(self, front: ParetoFront) -> None:
         """Take the study's front, which has changed."""
+        return
+
+    def log_report(self, front: ParetoFront, *, anew: bool = True) -> None:
+        """Keep the study's report, such as the page that ``front.report(path)`` writes.
+
+        It has some 5 MB, so that a process does it once, as it ends; :func:`log_front` does too.
+
+        Args:
+            front: The study's front.
+            anew: Whether to do it though another process has, when as many trials had ended:
+                False as the process ends.
+        """
         return
 
     def read_traces(

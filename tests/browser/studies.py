@@ -29,8 +29,9 @@ def log_study(
     tracker: Tracker,
     states: Sequence[State],
     names: Sequence[str] = NAMES,
+    report: bool = True,
 ) -> tuple[optuna.Study, StudyTerms]:
-    """Log a study whose trials end in these states, and its front; the same each time.
+    """Log a study whose trials end in these states, its front and report; the same each time.
 
     Args:
         name: The study's name.
@@ -38,6 +39,7 @@ def log_study(
         tracker: Who is told.
         states: How its trials end: "complete", "pruned" or "failed".
         names: What its three hyperparameters are named: a rate, a size and a choice.
+        report: Whether it is logged with its report.
     """
     sampler = optuna.samplers.RandomSampler(seed=0)
     study = go.create_study(name, storage=storage, sampler=sampler)
@@ -46,7 +48,9 @@ def log_study(
     began_s = time.time() - 60 * len(states)
     for number, state in enumerate(states):
         _log_trial(study, terms, tracker, state, names, started_at=began_s + 60 * number)
-    go.log_front(study, [tracker])
+    tracker.log_front(go.pareto_front(study))
+    if report:
+        tracker.log_report(go.pareto_front(study))
     tracker.end_study(name, terms)
     return study, terms
 

@@ -148,6 +148,15 @@ def test_the_note_of_a_large_front_says_how_many_rows_it_leaves_out() -> None:
     assert "Selected by default" in note
 
 
+def test_the_note_leads_to_the_report_where_there_is_one() -> None:
+    """And says of how many trials it is, since more may have ended."""
+    front = make_front([(0.1, 2e-6, 1000)])
+    assert "report" not in front_note(front, limit=schema.MAX_TAG)
+    for n_ended, said in ((1, "1 trial that had ended"), (7, "7 trials that had ended")):
+        note = front_note(front, limit=schema.MAX_TAG, report=("#/a/report.html", n_ended))
+        assert f"\n[Read the report](#/a/report.html), of the {said} by then.\n" in note
+
+
 def test_the_note_shows_references_as_what_they_are() -> None:
     """A table of their own, as Markdown and HTML show it; a long front leaves room for it."""
     n_trials = 600

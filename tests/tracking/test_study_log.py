@@ -14,7 +14,7 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import optuna
 import pytest
@@ -63,6 +63,10 @@ class BrokenTracker(go.Tracker):
         self.told.append("front")
         raise boom()
 
+    def log_report(self, front: go.ParetoFront, *, anew: bool = True) -> None:
+        self.told.append("report")
+        raise boom()
+
     def end_study(self, study_name: str, terms: go.StudyTerms) -> None:
         self.told.append("end")
         raise boom()
@@ -102,6 +106,9 @@ class Writes(go.Tracker):
 
     def log_front(self, front: go.ParetoFront) -> None:
         self._write(f"front of {len(front.candidates.trials)}, spent {front.candidates.spent_kwh}")
+
+    def log_report(self, front: go.ParetoFront, *, anew: bool = True) -> None:
+        self._write(f"report of {len(front.candidates.ended)}{' anew' if anew else ''}")
 
     def end_study(self, study_name: str, terms: go.StudyTerms) -> None:
         self._write(f"end of {study_name}")
@@ -376,6 +383,7 @@ def test_the_front_is_passed_on_once_as_the_process_ends(tmp_path: Path, process
         "trial 1",
         "trial 2",
         f"front of 2, spent {spent}",
+        "report of 3",
         "end of s",
     ]
 
@@ -409,6 +417,7 @@ def test_the_last_front_is_passed_on_though_it_has_not_changed(tmp_path: Path) -
         "front of 1, spent 0.0",
         "trial 1",
         "front of 2, spent 0.0",
+        "report of 2",
         "end of s",
     ]
 
@@ -421,6 +430,50 @@ def test_log_front_passes_the_front_on_now() -> None:
     for tracker in trackers:
         (front,) = tracker.fronts
         assert front.numbers == go.pareto_front(study).numbers
+
+
+def test_log_front_passes_the_report_on_after_the_fronts(tmp_path: Path) -> None:
+    """Made anew, whoever made one before: that is what was asked for."""
+    study = run(make_objective([]), ENDS)
+    tracker = Writes(tmp_path / "told")
+    go.log_front(study, [tracker, tracker])
+    told = [line.partition(",")[0] for line in tracker.path.read_text().splitlines()]
+    assert told == ["front of 2", "front of 2", "report of 4 anew", "report of 4 anew"]
+
+
+def test_the_end_costs_nothing_where_a_tracker_raises(caplog: pytest.LogCaptureFixture) -> None:
+    """It is told all the same, and so are the others; the user once, and not of the password."""
+
+    class Broken(BrokenTracker):
+        def finish_trial(self, trial: go.TrialRecord) -> None:
+            pass
+
+    class Old:
+        """A tracker from before there were reports, and no subclass."""
+
+        name = "old"
+        flush_interval_s = math.inf
+
+        def __init__(self) -> None:
+            self.told: list[str] = []
+
+        def finish_trial(self, trial: go.TrialRecord) -> None:
+            self.told.append("finish")
+
+        def log_front(self, front: go.ParetoFront) -> None:
+            self.told.append("front")
+
+        def end_study(self, study_name: str, terms: go.StudyTerms) -> None:
+            self.told.append("end")
+
+    broken, old = Broken(), Old()
+    log = StudyLog(go.create_study("s"), TERMS, [broken, cast("Tracker", old)])
+    log.finish(make_record(state="complete"))
+    log.end()
+    assert broken.told == ["front", "report", "end"]
+    assert old.told == ["finish", "front", "end"]
+    (record,) = logged(caplog)
+    assert PASSWORD not in record.getMessage()
 
 
 def test_log_front_passes_references_on_with_the_front() -> None:

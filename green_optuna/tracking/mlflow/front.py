@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.tracking import series
-from green_optuna.tracking.front_note import front_note
+from green_optuna.tracking.front_note import REPORT_FILE, front_note
 from green_optuna.tracking.mlflow import schema, view
 from green_optuna.tracking.mlflow.marks import mark_front
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from optuna.trial import FrozenTrial
 
@@ -33,17 +33,47 @@ def log_front(store: Store, front: ParetoFront, study_key: str, tracker_name: st
     run_ids = run_ids_of(store, front.trials, study_key, tracker_name)
     for path, text in schema.front_artifacts(front).items():
         store.client.log_text(run_id, text, path)
-    runs_page = f"#/experiments/{store.experiment_id}/runs"
+    note = note_of(store, front, study_key, run_ids, reported=n_reported(store, run_id))
+    store.log(run_id, series.study_points(front, at_s=time.time()), tags=note)
+    mark_front(store, front, study_key, run_ids)
+    view.save(store.client, store.experiment_id, front, study_key)
+
+
+def note_of(
+    store: Store,
+    front: ParetoFront,
+    study_key: str,
+    run_ids: Mapping[int, str],
+    *,
+    reported: int | None,
+) -> dict[str, str]:
+    """Give the note on the study's run, as a tag.
+
+    Args:
+        store: Where the runs are.
+        front: The front.
+        study_key: The study's key.
+        run_ids: The runs of the front's trials, by their numbers.
+        reported: How many trials had ended as of the study's report; None where there is none.
+    """
+    page = f"#/experiments/{store.experiment_id}/runs"
+    study_run_id = store.study_run(front.study_name, study_key)
     note = front_note(
         front,
         limit=schema.MAX_TAG,
         view=view.page(store.experiment_id, study_key),
-        pages={number: f"{runs_page}/{trial_run_id}" for number, trial_run_id in run_ids.items()},
+        pages={number: f"{page}/{run_id}" for number, run_id in run_ids.items()},
+        report=None
+        if reported is None
+        else (f"{page}/{study_run_id}/artifacts/{REPORT_FILE}", reported),
     )
-    points = series.study_points(front, at_s=time.time())
-    store.log(run_id, points, tags={"mlflow.note.content": note})
-    mark_front(store, front, study_key, run_ids)
-    view.save(store.client, store.experiment_id, front, study_key)
+    return {"mlflow.note.content": note}
+
+
+def n_reported(store: Store, study_run_id: str) -> int | None:
+    """Give how many trials had ended as of the report on a study's run; None without one."""
+    said = store.client.get_run(study_run_id).data.tags.get(schema.REPORT_TAG, "")
+    return int(said) if said.isdecimal() else None
 
 
 def run_ids_of(

@@ -33,6 +33,9 @@ FRONT_TAG = "green_optuna.on_front"
 CHOSEN_TAG = "green_optuna.chosen"
 MODEL_TAG = "green_optuna.model"
 
+# On the study's run: how many trials had ended as of its report.
+REPORT_TAG = "green_optuna.report_of"
+
 STATUS: dict[State, str] = {
     "running": "RUNNING",
     "complete": "FINISHED",

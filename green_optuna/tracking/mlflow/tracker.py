@@ -7,6 +7,7 @@ a thread, and mix up trials that run side by side.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -21,6 +22,7 @@ from green_optuna.tracking.mlflow.front import log_front, run_ids_of
 from green_optuna.tracking.mlflow.models import log_saved_model
 from green_optuna.tracking.mlflow.open_run import OpenRun
 from green_optuna.tracking.mlflow.place import default_experiment, study_link
+from green_optuna.tracking.mlflow.report import log_report
 from green_optuna.tracking.mlflow.traces import read_traces
 from green_optuna.tracking.service import ServiceTracker
 from green_optuna.tracking.traces import MAX_TRACES, traced_trials
@@ -195,6 +197,15 @@ class MLflowTracker(ServiceTracker):
             TrackerError: The study has no run, or the store is not there.
         """
         self._of_study(front, log_front)
+
+    def log_report(self, front: ParetoFront, *, anew: bool = True) -> None:
+        """Write the study's report, with energy traces, among the files of the study's run.
+
+        Raises:
+            TrackerError: The study has no run, the page could not be made, or the store is not
+                there.
+        """
+        self._of_study(front, functools.partial(log_report, anew=anew))
 
     def read_traces(
         self, front: ParetoFront, *, first: Sequence[int] = (), limit: int = MAX_TRACES
