@@ -284,6 +284,11 @@ def inference_from_dict(kept: Mapping[str, Any]) -> InferenceCost | None:
     return InferenceCost.from_dict(kept[INFERENCE]) if INFERENCE in kept else None
 
 
+def run_ids_of(trial: FrozenTrial) -> dict[str, str]:
+    """Give a trial's run in each tracker, by the tracker's name ("mlflow")."""
+    return dict(trial.user_attrs.get(ATTRIBUTE, {}).get("run_ids", {}))
+
+
 def saved_model_of(trial: FrozenTrial) -> SavedModel | None:
     """Give what became of a trial's model, or None where it was not to be saved."""
     return saved_model_from_dict(trial.user_attrs.get(ATTRIBUTE, {}))

@@ -13,7 +13,13 @@ from green_optuna.errors import OptionError
 from green_optuna.markup import pretty
 from green_optuna.pareto import dominance
 from green_optuna.plain import finite_or_none
-from green_optuna.record import inference_of, measurement_of, saved_model_of, trial_intervals
+from green_optuna.record import (
+    inference_of,
+    measurement_of,
+    run_ids_of,
+    saved_model_of,
+    trial_intervals,
+)
 from green_optuna.repricing import describe_grid, repriced_for
 from green_optuna.rules import BestQuality
 from green_optuna.terms import ATTRIBUTE
@@ -169,7 +175,7 @@ class Selection:
     @property
     def run_ids(self) -> dict[str, str]:
         """The trial's run in each tracker, by the tracker's name ("mlflow")."""
-        return dict(self.trial.user_attrs.get(ATTRIBUTE, {}).get("run_ids", {}))
+        return run_ids_of(self.trial)
 
     @property
     def mlflow_run_id(self) -> str | None:

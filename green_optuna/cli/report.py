@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,8 +15,20 @@ from green_optuna.cli.options import (
     StorageOption,
     StudyArgument,
 )
+from green_optuna.cli.render import say
 from green_optuna.cli.spelling import amounts, flag, names_in, rule_options
-from green_optuna.errors import OptionError
+from green_optuna.errors import OptionError, TrackerError
+from green_optuna.record import run_ids_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from green_optuna.energy import Trace
+    from green_optuna.front import ParetoFront
+    from green_optuna.rules import Rule
+
+# Where MLflow keeps runs unless it is told otherwise.
+DEFAULT_STORE = Path("mlflow.db")
 
 
 def report(
@@ -59,6 +73,25 @@ def report(
             "USA/california, world, or g/kWh.",
         ),
     ] = None,
+    mlflow_uri: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="MLflow's store, where the trials' energy over time is read from; "
+            "$MLFLOW_TRACKING_URI, else sqlite:///mlflow.db if it is there, unless given.",
+        ),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Also write the figures for a paper into this folder, as SVG and PNG, and the "
+            "tables, as LaTeX and Markdown.",
+        ),
+    ] = None,
+    width: Annotated[
+        float, typer.Option(metavar="INCHES", help="--figures: how wide a figure is.")
+    ] = 3.4,
     checkpoints: CheckpointsOption = False,
     assume_exact: AssumeExactOption = False,
 ) -> None:
@@ -91,8 +124,42 @@ def report(
             assume_exact=assume_exact,
         )
         made = config.make(spell=flag) if asked else None
-        try:
-            typer.echo(str(front.report(output, rule=made)))
-        except OSError as error:
-            said = error.strerror or error
-            raise OptionError(f"Cannot write {str(output)!r}: {said}.") from error
+        traces = _read_traces(front, made, mlflow_uri)
+        with _written(output):
+            typer.echo(str(front.report(output, rule=made, traces=traces)))
+        if figures is not None:
+            with _written(figures):
+                written = front.save_figures(figures, rule=made, traces=traces, width_in=width)
+            for path in written:
+                typer.echo(str(path))
+
+
+def _read_traces(front: ParetoFront, rule: Rule | None, uri: str | None) -> dict[int, Trace]:
+    """Read energy over time of the front's trials from MLflow, where they were logged there.
+
+    Raises:
+        TrackerError: The store that was named is not there.
+    """
+    if not any(run_ids_of(trial).get("mlflow") for trial in front.trials):
+        return {}
+    if uri is None and not os.environ.get("MLFLOW_TRACKING_URI") and not DEFAULT_STORE.is_file():
+        return {}
+    from green_optuna.tracking import MLflowTracker
+
+    choice = front.subject(rule).choice
+    try:
+        return MLflowTracker(uri).read_traces(front, first=[choice.number] if choice else [])
+    except TrackerError as error:
+        if uri is not None:
+            raise
+        say(f"warning: the report is without energy over time. {error}")
+        return {}
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Say where a file could not be written, and why."""
+    try:
+        yield
+    except OSError as error:
+        raise OptionError(f"Cannot write {str(path)!r}: {error.strerror or error}.") from error
