@@ -9,25 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from green_optuna import pareto
-from green_optuna.checkpoints import checkpoint_of, label_of
 from green_optuna.figures import is_logarithmic
 from green_optuna.plain import finite_or_none
-from green_optuna.record import REPORTS_ATTRIBUTE, measurement_of, reports_from_rows
-from green_optuna.terms import ATTRIBUTE
-from green_optuna.trial_rows import trial_rows
+from green_optuna.record import REPORTS_ATTRIBUTE, reports_from_rows
+from green_optuna.report.trials import all_trials
 from green_optuna.units import quantity_heading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from optuna.trial import FrozenTrial
+    import numpy.typing as npt
 
     from green_optuna.energy import Trace
-    from green_optuna.ledger import Entry
     from green_optuna.report.hypervolume import HypervolumeCurve
     from green_optuna.report.subject import Subject
 
-# Beyond so many, dominated trials are drawn in part: a browser keeps each as a shape of its own.
+# Of each kind of trial, so many are drawn: a browser keeps each point as a shape of its own.
 MOST_DRAWN = 2_000
 
 # How probable a trial that is not on the front has to be there to be marked.
@@ -35,11 +32,6 @@ MAY_BE_FROM = 0.05
 
 # So many curves, and so many traces, can be told from one another.
 MOST_CURVES = 8
-
-# What is told of a trial by columns of their own; all others are hyperparameters.
-_OWN_COLUMNS = ("trial", "step", "state", "on_front", "probability")
-
-PARAM = "param_"
 
 
 def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
@@ -52,7 +44,6 @@ def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
         subject: What the report is about.
         curve: How its front grew with what the search spent.
     """
-    table = _table(subject)
     losses = subject.candidates.losses
     return {
         "study": subject.candidates.study_name,
@@ -62,9 +53,9 @@ def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
             name: is_logarithmic(losses[np.isfinite(losses[:, column]), column].tolist())
             for column, name in enumerate(subject.objectives)
         },
-        "table": table,
+        "table": all_trials(subject),
         "drawn": _drawn(subject),
-        "chosen": _chosen_row(subject),
+        "chosen": subject.chosen_row,
         "staircases": _staircases(subject),
         "references": [
             {"name": one.name, "basis": one.basis, "values": _finite(one.losses)}
@@ -98,85 +89,6 @@ def _params(subject: Subject) -> dict[str, list[str]]:
     return {"params": sorted(ranges), "log_params": logarithmic}
 
 
-def _table(subject: Subject) -> dict[str, Any]:
-    """Give the rows of the table: candidates, in their order, then what else has ended."""
-    candidates = subject.candidates
-    members = set(subject.rows)
-    columns, records = trial_rows(
-        candidates, range(len(candidates.trials)), on_front=members, hosts=True
-    )
-    known = subject.uncertainty.probabilities
-    for row, (record, trial) in enumerate(zip(records, candidates.trials, strict=True)):
-        record |= {
-            "label": label_of(trial),
-            "state": "complete" if checkpoint_of(trial) is None else "checkpoint",
-            "feasible": bool(candidates.feasible[row]),
-            "probability": None if known is None else float(known[row]),
-        }
-    listed = {trial.number for trial in candidates.measured if checkpoint_of(trial) is None}
-    others = [
-        _ended_record(subject, entry, trial)
-        for entry, trial in candidates.ended
-        if trial.number not in listed
-    ]
-    records += others
-    extra = sorted({name for one in others for name in one if name.startswith(PARAM)} - {*columns})
-    first = ["label", *_OWN_COLUMNS, "feasible"]
-    names = [*first, *(name for name in [*columns, *extra] if name not in first)]
-    if any("reason" in record for record in records):
-        names.append("reason")
-    return {
-        "n_candidates": len(candidates.trials),
-        "names": [name for name in names if _tells(name, records)],
-        "columns": {
-            name: [_as_a_browser_counts(record.get(name)) for record in records]
-            for name in names
-            if _tells(name, records)
-        },
-    }
-
-
-def _as_a_browser_counts(value: Any) -> Any:  # noqa: ANN401 - whatever a hyperparameter may be
-    """Give a value, or the digits of a whole number that JavaScript would round, such as a seed."""
-    if type(value) is not int or abs(value) <= 2**53:
-        return value
-    return value if value.bit_length() < 1024 and int(float(value)) == value else str(value)
-
-
-def _tells(name: str, records: Sequence[Mapping[str, Any]]) -> bool:
-    """Say whether a column is worth its place: what is always there, or known of some row."""
-    if name == "feasible":
-        return any(record.get(name) is False for record in records)
-    always = name in ("label", "trial", "state", "on_front")
-    return always or any(record.get(name) is not None for record in records)
-
-
-def _ended_record(subject: Subject, entry: Entry, trial: FrozenTrial) -> dict[str, Any]:
-    """Give the row of a trial that is no candidate: it was pruned, failed or killed."""
-    kept = trial.user_attrs.get(ATTRIBUTE, {})
-    record: dict[str, Any] = {
-        "label": str(trial.number),
-        "trial": trial.number,
-        "state": entry.end,
-        "on_front": False,
-    }
-    measurement, grid = measurement_of(trial), subject.candidates.grid
-    if entry.energy_kwh is not None:
-        runs = 1 if measurement is None else measurement.runs
-        record["energy_kwh"] = entry.energy_kwh / runs
-        if grid is not None:
-            record["co2e_kg"] = grid.co2e_kg(entry.energy_kwh) / runs
-    if measurement is not None:
-        record["duration_s"] = measurement.duration_per_run_s
-        record["basis"] = measurement.basis
-        record["host"] = measurement.host
-    if kept.get("n_params") is not None:
-        record["n_params"] = kept["n_params"]
-    if kept.get("stopped") is not None:
-        record["reason"] = kept["stopped"]
-    return record | {f"{PARAM}{name}": value for name, value in trial.params.items()}
-
-
 def _drawn(subject: Subject) -> dict[str, Any]:
     """Say which rows the figures draw, and how many they leave out."""
     candidates = subject.candidates
@@ -186,17 +98,21 @@ def _drawn(subject: Subject) -> dict[str, Any]:
     may_be = np.zeros(every.size, dtype=np.bool_)
     if known is not None:
         may_be = ~members & (np.nan_to_num(known, nan=0.0) >= MAY_BE_FROM)
-    others = every[~members & ~may_be]
-    left_out = max(others.size - MOST_DRAWN, 0)
-    if left_out:
-        # Evenly over the study's time, and the same each time.
-        others = others[np.linspace(0, others.size - 1, MOST_DRAWN).round().astype(np.intp)]
-    return {
-        "front": list(subject.rows),
-        "may_be": every[may_be].tolist(),
-        "others": others.tolist(),
-        "left_out": int(left_out),
+    groups = {
+        "front": every[members],
+        "may_be": every[may_be],
+        "others": every[~members & ~may_be],
     }
+    drawn = {name: _evenly(rows, MOST_DRAWN).tolist() for name, rows in groups.items()}
+    left_out = every.size - sum(map(len, drawn.values()))
+    return {**drawn, "left_out": left_out}
+
+
+def _evenly(rows: npt.NDArray[np.intp], most: int) -> npt.NDArray[np.intp]:
+    """Keep at most so many rows, evenly over the study's time, and the same each time."""
+    if rows.size <= most:
+        return rows
+    return rows[np.linspace(0, rows.size - 1, most).round().astype(np.intp)]
 
 
 def _staircases(subject: Subject) -> dict[str, list[int]]:
@@ -212,14 +128,9 @@ def _staircases(subject: Subject) -> dict[str, list[int]]:
     return found
 
 
-def _chosen_row(subject: Subject) -> int | None:
-    choice = subject.choice
-    return None if choice is None else choice.rows[choice.ranking.chosen]
-
-
 def members_first(subject: Subject) -> list[int]:
     """Give the front's rows, the chosen one first, then the others by increasing first loss."""
-    chosen = _chosen_row(subject)
+    chosen = subject.chosen_row
     losses = subject.candidates.losses
     rest = sorted((row for row in subject.rows if row != chosen), key=lambda row: losses[row, 0])
     return rest if chosen is None else [chosen, *rest]

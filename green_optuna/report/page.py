@@ -13,6 +13,7 @@ from green_optuna.plain import finite_or_none
 from green_optuna.report.content import content_of
 from green_optuna.report.hypervolume import hypervolume_over_co2e
 from green_optuna.report.shown import shown_of
+from green_optuna.urls import shown_text
 
 if TYPE_CHECKING:
     import jinja2
@@ -97,15 +98,29 @@ def _hash(script: str) -> str:
 
 def _json(content: dict[str, Any]) -> str:
     """Write data so that no text in it can end the element that holds it."""
-    text = json.dumps(finite_or_none(content), separators=(",", ":"))
+    text = json.dumps(_without_secrets(finite_or_none(content)), separators=(",", ":"))
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return _markup(text)
 
 
+def _without_secrets(plain: Any) -> Any:  # noqa: ANN401 - whatever JSON knows
+    """Hide passwords of addresses in texts, however deep they lie; in names of columns, too."""
+    if isinstance(plain, str):
+        return shown_text(plain) if "://" in plain or "@" in plain else plain
+    if isinstance(plain, list):
+        return [_without_secrets(one) for one in plain]
+    if isinstance(plain, dict):
+        return {_without_secrets(name): _without_secrets(one) for name, one in plain.items()}
+    return plain
+
+
 def visible(text: object) -> str:
-    """Put a sign for each character that no eye can see, or that HTML has no place for."""
-    return _HIDDEN.sub("\ufffd", str(text))
+    """Put a sign for each character that no eye can see, or that HTML has no place for.
+
+    Passwords of addresses in the text are hidden, too.
+    """
+    return _HIDDEN.sub("\ufffd", _without_secrets(str(text)))
 
 
 def shorten(text: str, most: int) -> str:

@@ -140,12 +140,6 @@ class Plane:
         level = one.values[up.name] * up.unit.factor
         return one.values.get(right.name, 0.0) * right.unit.factor, level
 
-    @property
-    def chosen_row(self) -> int | None:
-        """The row of the trial that was chosen; None where none was."""
-        choice = self.subject.choice
-        return None if choice is None else choice.rows[choice.ranking.chosen]
-
     def in_the_way(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Give what names shall not hide: the trials and the references.
 
@@ -154,8 +148,8 @@ class Plane:
         """
         # Of a cloud of points, each counts for little.
         weights = np.where(self.on_front, 5.0, 1.0) * min(1.0, 200.0 / max(len(self.points), 1))
-        if self.chosen_row is not None:
-            weights[self.chosen_row] = NEVER_HIDDEN
+        if self.subject.chosen_row is not None:
+            weights[self.subject.chosen_row] = NEVER_HIDDEN
         others = np.array([self.point_of(one) for one in self.references]).reshape(-1, 2)
         return (
             np.concatenate([self.points[self.drawn], others]),

@@ -160,7 +160,7 @@ def _draw_staircase(axes: Axes, plane: Plane) -> None:
 
 
 def _draw_choice(axes: Axes, plane: Plane) -> None:
-    row, choice = plane.chosen_row, plane.subject.choice
+    row, choice = plane.subject.chosen_row, plane.subject.choice
     if choice is not None and row is not None and plane.drawn[row]:
         right, up = plane.points[row].tolist()
         axes.scatter(

@@ -10,10 +10,11 @@ from green_optuna.checkpoints import checkpoint_of
 from green_optuna.record import measurement_of
 from green_optuna.report import grids
 from green_optuna.report.cautions import Caution, cautions
-from green_optuna.report.content import MOST_CURVES, PARAM
+from green_optuna.report.content import MOST_CURVES
 from green_optuna.report.findings import findings
 from green_optuna.report.importance import WHAT_IT_MEASURES, importances
 from green_optuna.report.marks import Mark, marks_of
+from green_optuna.report.trials import PARAM
 from green_optuna.repricing import describe_grid
 from green_optuna.units import format_co2e, format_duration, quantity_heading, show_quantity
 

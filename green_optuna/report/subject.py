@@ -49,6 +49,12 @@ class Subject:
         return self.candidates.objectives
 
     @property
+    def chosen_row(self) -> int | None:
+        """The row of ``candidates`` that the rule selects; None where it selects nothing."""
+        choice = self.choice
+        return None if choice is None else choice.rows[choice.ranking.chosen]
+
+    @property
     def mixed(self) -> bool:
         """Whether it compares energies that were not all measured alike."""
         return is_mixed(self.provenance, self.objectives)

@@ -18,6 +18,7 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
 import green_optuna as go
+from green_optuna.record import REPEAT_OF
 from green_optuna.report.content import MOST_DRAWN
 from green_optuna.report.page import page, visible, with_real_signs
 from green_optuna.terms import ATTRIBUTE
@@ -325,7 +326,7 @@ def test_a_large_study_is_drawn_in_part_and_listed_whole() -> None:
     drawn = shown.data["drawn"]
     left_out = n - len(drawn["front"]) - MOST_DRAWN
     assert drawn["left_out"] == left_out > 0
-    assert f"{left_out} of the dominated trials are not drawn" in " ".join(shown.text.split())
+    assert f"{left_out} of the trials are not drawn" in " ".join(shown.text.split())
     assert len(drawn["others"]) == len(set(drawn["others"])) == MOST_DRAWN
     assert not set(drawn["others"]) & set(drawn["front"])
     assert len(shown.rows) == n
@@ -375,3 +376,25 @@ def test_no_text_of_the_data_can_end_its_element() -> None:
     (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text)
     assert not set("<>&\u2028") & set(data)
     assert strings_in(json.loads(data)).count(hostile) >= 5
+
+
+def test_repeats_are_listed_and_say_whose_runs_they_are() -> None:
+    """They are no candidates of their own, and were run and paid for."""
+    again = kept(0.9, 2e-6)
+    again.set_user_attr(REPEAT_OF, 0)
+    shown = read(go.pareto_front(study_of([kept(0.8, 1e-6), again])))
+    first, second = shown.rows
+    assert (first["state"], second["state"]) == ("complete", "repeat")
+    assert second["reason"] == "its runs count for trial 0"
+    assert second["energy_kwh"] == pytest.approx(2e-6)
+    assert second["quality"] == pytest.approx(0.9)
+
+
+def test_passwords_in_addresses_are_nowhere_on_the_page() -> None:
+    """A hyperparameter may be the address of a data base."""
+    trial = kept(0.8, 1e-6)
+    trial.params["data"] = "postgresql://someone:hunter2@db.example/data"
+    trial.distributions["data"] = CategoricalDistribution([trial.params["data"]])
+    text = page(go.pareto_front(study_of([trial])).subject())
+    assert "db.example" in text
+    assert "hunter2" not in text
