@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import atexit
+
+# What a report leans on, such as joblib, imports this, which Python refuses to a process that ends.
+import concurrent.futures.process  # noqa: F401
 import contextlib
 import logging
 import math
