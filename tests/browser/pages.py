@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import shutil
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Dialog, Page, Route
+    from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Route
 
 FLAGS = (
     "--headless",
@@ -53,24 +53,49 @@ class Visit:
 
     Attributes:
         page: The page.
-        outside: The addresses that are not on this machine and that it asked for, in vain.
+        outside: The addresses that it may not ask for and that it asked for, in vain.
         dialogs: What it said in dialogs: scripts that should not have run.
+        errors: What it said of errors, whether in the console or by a script that broke.
     """
 
     page: Page
     outside: list[str] = field(default_factory=list)
     dialogs: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
 
 @contextlib.contextmanager
-def visiting(browser: Browser, *, width: int = 1500, height: int = 1500) -> Iterator[Visit]:
-    """Open a page, and windows that it opens, which reach this machine alone."""
-    context = browser.new_context(viewport={"width": width, "height": height})
+def visiting(
+    browser: Browser,
+    *,
+    width: int = 1500,
+    height: int = 1500,
+    alone: str | None = None,
+    scripts: bool = True,
+    colours: Literal["light", "dark"] = "light",
+) -> Iterator[Visit]:
+    """Open a page, and windows that it opens, which reach this machine alone.
+
+    Args:
+        browser: The browser.
+        width: Of the window, in pixels.
+        height: Of the window, in pixels.
+        alone: The address of a file that may ask for nothing but itself; servers of this machine
+            may be asked unless it is given.
+        scripts: Whether pages may run scripts.
+        colours: What the person prefers.
+    """
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        java_script_enabled=scripts,
+        color_scheme=colours,
+    )
     visit = Visit(context.new_page())
 
     def pass_on(route: Route) -> None:
         url = route.request.url
-        if url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+        own = url == alone if alone else url.startswith("http://127.0.0.1:")
+        if own or url.startswith(("data:", "blob:")):
             route.continue_()
         else:
             visit.outside.append(url)
@@ -80,8 +105,14 @@ def visiting(browser: Browser, *, width: int = 1500, height: int = 1500) -> Iter
         visit.dialogs.append(dialog.message)
         dialog.dismiss()
 
+    def listen(said: ConsoleMessage) -> None:
+        if said.type == "error":
+            visit.errors.append(said.text)
+
     def watch(page: Page) -> None:
         page.on("dialog", note)
+        page.on("pageerror", lambda error: visit.errors.append(str(error)))
+        page.on("console", listen)
 
     context.route("**/*", pass_on)
     context.add_init_script(NO_ASSISTANT)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kept import kept, study_of
 from made import REFERENCES, made_study
-from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState, create_trial
 
 import green_optuna as go
@@ -23,49 +23,12 @@ from green_optuna.report.content import MOST_DRAWN
 from green_optuna.report.page import page, visible, with_real_signs
 from green_optuna.terms import ATTRIBUTE
 
+from .hostile import HOSTILE, foreign_study, trials_named
 from .reading import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from optuna.trial import FrozenTrial
-
-# Each would leave its place in HTML, in a script, in JSON or in a line of text, if it could.
-HOSTILE = (
-    "<script>alert(1)</script>",
-    "</script><script>alert(2)</script>",
-    "</SCRIPT\t>",
-    "<!--",
-    "-->",
-    "<![CDATA[",
-    "]]>",
-    "<img src=x onerror=alert(3)>",
-    "javascript:alert(4)",
-    "\"'`",
-    '" onmouseover="alert(5)',
-    "' autofocus onfocus='alert(6)",
-    "\\u003cscript\\u003e",
-    "\\",
-    "{{ 7 * 7 }}",
-    "{% raw %}",
-    "${alert(8)}",
-    "&lt;b&gt;&amp;",
-    "</title></style></textarea>",
-    "\x00\x01\x08\x1b[2J\x7f\x9b",
-    "\r\n\t",
-    "\ud800",
-    "\udfff\ud800",
-    "\u2028\u2029",
-    "\u202e\u2066\u200f",
-    "\ufeff\u200b",
-    "=HYPERLINK(1)",
-    "1 - quality 5 ug",
-    "__proto__",
-    "constructor",
-    "a|b",
-    "x" * 10_000,
-)
 
 texts = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=3), max_size=4).map("".join)
 
@@ -73,25 +36,6 @@ texts = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=3), max_size=4).map
 def read(front: go.ParetoFront, rule: go.Rule | None = None) -> Reading:
     """Write the page of a front, as UTF-8, and read it."""
     return Reading(page(front.subject(rule)).encode().decode())
-
-
-def trials_named(
-    name: str, choices: Sequence[str], host: str, reason: str
-) -> tuple[FrozenTrial, ...]:
-    """Three trials with such a hyperparameter, the last of them pruned for a reason."""
-    states = (TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED)
-    made = []
-    for number, state in enumerate(states):
-        trial = kept(0.9 - 0.1 * number, 1e-6 / (1 + number), state=state, host=host)
-        trial.params = {f"0{name}": choices[number % 2], "1": number}
-        trial.distributions = {
-            f"0{name}": CategoricalDistribution(tuple(choices)),
-            "1": IntDistribution(0, 9),
-        }
-        if state == TrialState.PRUNED:
-            trial.user_attrs = {ATTRIBUTE: {**trial.user_attrs[ATTRIBUTE], "stopped": reason}}
-        made.append(trial)
-    return tuple(made)
 
 
 @settings(max_examples=10)
@@ -135,22 +79,6 @@ def test_metrics_may_have_any_names(names: tuple[str, str]) -> None:
     assert shown.tags == read(go.pareto_front(foreign_study(["a", "b"]))).tags
     assert shown.data["objectives"] == objectives
     assert [[row[name] for name in objectives] for row in shown.rows] == [[1, 3], [2, 2], [3, 3]]
-
-
-def foreign_study(names: Sequence[str]) -> optuna.Study:
-    """A study of three trials that nothing was measured of, the first two on its front."""
-    study = optuna.create_study(directions=["minimize"] * len(names))
-    with pytest.warns(optuna.exceptions.ExperimentalWarning):
-        study.set_metric_names([*names])
-    for values in ((1.0, 3.0), (2.0, 2.0), (3.0, 3.0)):
-        study.add_trial(
-            create_trial(
-                values=values[: len(names)],
-                params={"x": int(values[0])},
-                distributions={"x": IntDistribution(0, 9)},
-            )
-        )
-    return study
 
 
 def test_a_study_that_green_optuna_did_not_make_has_a_page() -> None:

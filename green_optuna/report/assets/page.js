@@ -221,6 +221,7 @@ function startPrint() {
     place.style.zoom = to ? Math.max(0.3, Math.min(1, place.parentElement.clientWidth / place.scrollWidth)) : "";
     redrawAll();
     if (to) drawAll();
+    else charts.filter((one) => one.drawn).forEach((one) => Plotly.Plots.resize(one.place));
   };
   window.addEventListener("beforeprint", () => change(true));
   window.addEventListener("afterprint", () => change(false));

@@ -17,16 +17,16 @@ function matches(row) {
   });
 }
 
-// Numbers by size, then texts by letter, then what is not known; rows alike stay in order.
+// Numbers by size, then texts by letter, then what is not known; rows alike stay as they are.
 function compare(name) {
   const rank = (cell) => (cell === null ? 2 : typeof cell === "string" ? 1 : 0);
   return (a, b) => {
-    const [first, second] = name === "label" ? [a, b] : [value(a, name), value(b, name)];
+    const [first, second] = [value(a, name), value(b, name)];
     const kinds = rank(first) - rank(second);
-    if (kinds || first === null) return kinds || a - b;
+    if (kinds || first === null) return kinds;
     const order =
       typeof first === "string" ? first.localeCompare(second, undefined, { numeric: true }) : first - second;
-    return (listing.down ? -order : order) || a - b;
+    return listing.down ? -order : order;
   };
 }
 
@@ -111,9 +111,10 @@ function drawTable() {
   document.getElementById("trials-after").disabled = to >= listing.rows.length;
 }
 
-// Texts that a spreadsheet would take for a formula are marked as texts.
+// As Python writes it, but that texts a spreadsheet would take for a formula are marked as texts.
 function csvCell(cell) {
   if (cell === null) return "";
+  if (typeof cell === "boolean") return cell ? "True" : "False";
   const text = typeof cell === "string" && /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : String(cell);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
