@@ -18,7 +18,7 @@ from green_optuna.markup import pretty
 from green_optuna.plain import finite_or_none
 from green_optuna.provenance import Provenance, describe_mixture, is_mixed, provenance_of
 from green_optuna.references import joint_rows, place, read_references, reference_rows
-from green_optuna.report.print_figures import FRONT_ENDINGS, front_file, save_figures
+from green_optuna.report.printed import FRONT_ENDINGS, front_file, save_figures
 from green_optuna.report.subject import Subject
 from green_optuna.rules import RULES, Contribution, as_rule, rule_by_name
 from green_optuna.selection import Selection
@@ -395,7 +395,7 @@ class ParetoFront:
         Raises:
             OptionError: The rule is unknown, or wants an objective that the front has not.
         """
-        from green_optuna.report.page import page
+        from green_optuna.report.page.html import page
 
         target = Path(path)
         write_atomically(target, page(self.subject(rule, traces=traces)))

@@ -77,5 +77,11 @@ def test_the_wheel_holds_the_package_its_configurations_and_its_types(
     configurations = {
         f"green_optuna/{path.relative_to(ROOT)}" for path in ROOT.glob("conf/**/*.yaml")
     }
+    assets = {
+        str(path.relative_to(ROOT))
+        for path in ROOT.glob("green_optuna/report/page/assets/*")
+        if path.suffix in (".css", ".js", ".j2")
+    }
+    assert len(assets) == len([*ROOT.glob("green_optuna/report/page/assets/*")])
     data = {"green_optuna/py.typed", "green_optuna/devices.csv"}
-    assert inside == modules | configurations | data
+    assert inside == modules | configurations | assets | data

@@ -54,6 +54,12 @@ class Subject:
         choice = self.choice
         return None if choice is None else choice.rows[choice.ranking.chosen]
 
+    def members_first(self) -> list[int]:
+        """Give the front's rows: the chosen one, then the others by their first objective."""
+        chosen, losses = self.chosen_row, self.candidates.losses
+        rest = sorted((row for row in self.rows if row != chosen), key=lambda row: losses[row, 0])
+        return rest if chosen is None else [chosen, *rest]
+
     @property
     def mixed(self) -> bool:
         """Whether it compares energies that were not all measured alike."""

@@ -20,7 +20,7 @@ from report.hostile import HOSTILE, foreign_study, trials_named
 import green_optuna as go
 from green_optuna.energy import Trace
 from green_optuna.report import page as page_module
-from green_optuna.report.page import visible, with_real_signs
+from green_optuna.report.page.html import visible, with_real_signs
 from green_optuna.units import show_quantity
 
 from .pages import visiting

@@ -126,6 +126,18 @@ def test_the_frame_lets_the_reports_scripts_work(page: Page, digits: Shown) -> N
     assert errors == []
 
 
+def test_links_inside_the_report_lead_there(page: Page, digits: Shown) -> None:
+    """Though the frame has no address of its own; what it does not allow is not offered."""
+    frame = digits.opened(page)
+    last = frame.locator("#words")
+    expect(last).not_to_be_in_viewport()
+    frame.get_by_role("link", name="Words").click()
+    expect(last).to_be_in_viewport()
+    expect(frame.locator("#print")).to_be_hidden()
+    expect(frame.locator("#trials-csv")).to_be_hidden()
+    expect(frame.get_by_text("This frame allows no downloads")).to_be_visible()
+
+
 def test_the_frame_allows_scripts_and_nothing_else(page: Page, digits: Shown) -> None:
     """What the page does without rests on it: dialogs, printing, downloads, windows, a storage."""
     frame = digits.opened(page)

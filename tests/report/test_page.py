@@ -19,8 +19,8 @@ from optuna.trial import TrialState, create_trial
 
 import green_optuna as go
 from green_optuna.record import REPEAT_OF
-from green_optuna.report.content import MOST_DRAWN
-from green_optuna.report.page import page, visible, with_real_signs
+from green_optuna.report.page.content import MOST_DRAWN
+from green_optuna.report.page.html import page, visible, with_real_signs
 from green_optuna.terms import ATTRIBUTE
 
 from .hostile import HOSTILE, foreign_study, trials_named

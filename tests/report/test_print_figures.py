@@ -23,11 +23,11 @@ import green_optuna as go
 from green_optuna.drawing import KINDS, PRINT, drawn, text_in_figure
 from green_optuna.energy import Trace
 from green_optuna.report.importance import importances
-from green_optuna.report.plane import Plane
-from green_optuna.report.print_costs import _thinned, ledger_figures, trace_figures
-from green_optuna.report.print_figures import print_figures, save_figures
-from green_optuna.report.print_front import MANY_POINTS, front_figures
-from green_optuna.report.print_search import hypervolume_figures, importance_figures
+from green_optuna.report.printed.costs import _thinned, ledger_figures, trace_figures
+from green_optuna.report.printed.files import print_figures, save_figures
+from green_optuna.report.printed.front import MANY_POINTS, front_figures
+from green_optuna.report.printed.plane import Plane
+from green_optuna.report.printed.search import hypervolume_figures, importance_figures
 from green_optuna.runs import RunRecord
 from green_optuna.terms import ATTRIBUTE
 from report.print_studies import HOSTILE, hostile_front, made_trace, named_study, plain_study

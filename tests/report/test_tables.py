@@ -15,9 +15,9 @@ from optuna.trial import TrialState
 import green_optuna as go
 from green_optuna.latex import in_latex
 from green_optuna.markup import in_markdown, markdown_table, one_line, shortened
-from green_optuna.report.print_table import Column, PrintTable, quantity_column, text_column
-from green_optuna.report.tables import MAX_PARAMS, front_table, ledger_table, rules_table
-from green_optuna.report.typeset import name_in_print, sentence_in_print
+from green_optuna.report.printed.table import Column, PrintTable, quantity_column, text_column
+from green_optuna.report.printed.tables import MAX_PARAMS, front_table, ledger_table, rules_table
+from green_optuna.report.printed.typeset import name_in_print, sentence_in_print
 from green_optuna.rules import RULES
 from green_optuna.runs import RunRecord
 from green_optuna.units import show_quantity

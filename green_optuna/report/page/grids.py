@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna.checkpoints import label_of
 from green_optuna.record import trial_intervals
-from green_optuna.report.content import members_first
 from green_optuna.selection import Selection
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import format_co2e, format_energy, quantity_heading, show_quantity
@@ -75,7 +74,7 @@ def quantity_cell(name: str, value: float | None) -> Cell:
 def members_table(subject: Subject) -> Table:
     """Give the members of the front, the choice first: objectives, probability, hyperparameters."""
     candidates = subject.candidates
-    rows = members_first(subject)
+    rows = subject.members_first()
     known = subject.uncertainty.probabilities
     names = list(subject.objectives)
     qualities = {

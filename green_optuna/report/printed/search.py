@@ -12,9 +12,9 @@ from green_optuna.drawing import PrintFigure, text_in_figure
 from green_optuna.figures import FRONT_COLOUR
 from green_optuna.report.hypervolume import hypervolume_over_co2e
 from green_optuna.report.importance import importances
-from green_optuna.report.plane import Quantity
-from green_optuna.report.print_axes import MAX_LABEL, lay_out_axis
-from green_optuna.report.typeset import label_in_print, name_in_print
+from green_optuna.report.printed.axes import MAX_LABEL, lay_out_axis
+from green_optuna.report.printed.plane import Quantity
+from green_optuna.report.printed.typeset import label_in_print, name_in_print
 from green_optuna.units import fitting_unit
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from green_optuna.drawing import text_in_figure
-from green_optuna.report.typeset import sentence_in_print
+from green_optuna.report.printed.typeset import sentence_in_print
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-    from green_optuna.report.plane import Quantity
+    from green_optuna.report.printed.plane import Quantity
 
 # Of a name beside an axis.
 MAX_LABEL: Final = 40

@@ -13,10 +13,9 @@ from green_optuna.drawing import PrintFigure
 from green_optuna.energy import COMPONENTS
 from green_optuna.figures import FRONT_COLOUR, OTHERS_COLOUR
 from green_optuna.ledger import name_row
-from green_optuna.report.content import members_first
-from green_optuna.report.plane import Quantity
-from green_optuna.report.print_axes import add_legend, lay_out_axis
-from green_optuna.report.typeset import name_in_print, unit_in_print
+from green_optuna.report.printed.axes import add_legend, lay_out_axis
+from green_optuna.report.printed.plane import Quantity
+from green_optuna.report.printed.typeset import name_in_print, unit_in_print
 from green_optuna.units import Unit, fitting_unit, show_quantity
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def _shown_traces(subject: Subject) -> dict[str, Trace]:
     """Give up to six traces of the front's trials by what is written above them."""
     trials = subject.candidates.trials
     # Checkpoints of one trial have one trace.
-    numbers = dict.fromkeys(trials[row].number for row in members_first(subject))
+    numbers = dict.fromkeys(trials[row].number for row in subject.members_first())
     known = [number for number in numbers if len(subject.traces.get(number, ()))]
     chosen = [subject.choice.number] if subject.choice and subject.choice.number in known else []
     others = [number for number in known if number not in chosen]

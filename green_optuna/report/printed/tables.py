@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from green_optuna.checkpoints import label_of
 from green_optuna.provenance import describe_mixture
 from green_optuna.record import trial_intervals
-from green_optuna.report.print_table import (
+from green_optuna.report.printed.table import (
     Column,
     PrintTable,
     note_in_print,
     quantity_column,
     text_column,
 )
-from green_optuna.report.typeset import name_in_print
+from green_optuna.report.printed.typeset import name_in_print
 from green_optuna.units import show_param
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from green_optuna import pareto
 from green_optuna.figures import is_logarithmic
 from green_optuna.plain import finite_or_none
 from green_optuna.record import REPORTS_ATTRIBUTE, reports_from_rows
-from green_optuna.report.trials import all_trials
+from green_optuna.report.page.trials import all_trials
 from green_optuna.units import quantity_heading
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ MOST_DRAWN = 2_000
 
 # How probable a trial that is not on the front has to be there to be marked.
 MAY_BE_FROM = 0.05
+
+# A trace is drawn with so many points at most, which keep its energy.
+MOST_POINTS = 500
 
 # So many curves, and so many traces, can be told from one another.
 MOST_CURVES = 8
@@ -128,19 +131,11 @@ def _staircases(subject: Subject) -> dict[str, list[int]]:
     return found
 
 
-def members_first(subject: Subject) -> list[int]:
-    """Give the front's rows, the chosen one first, then the others by increasing first loss."""
-    chosen = subject.chosen_row
-    losses = subject.candidates.losses
-    rest = sorted((row for row in subject.rows if row != chosen), key=lambda row: losses[row, 0])
-    return rest if chosen is None else [chosen, *rest]
-
-
 def _curves(subject: Subject) -> list[dict[str, Any]]:
     """Give what the front's members reported: quality over what they had spent by then."""
     grid, found = subject.candidates.grid, []
     seen: set[int] = set()
-    for row in members_first(subject):
+    for row in subject.members_first():
         trial = subject.candidates.trials[row]
         kept = trial.user_attrs.get(REPORTS_ATTRIBUTE)
         if not kept or trial.number in seen or grid is None:
@@ -165,7 +160,7 @@ def _curves(subject: Subject) -> list[dict[str, Any]]:
 def _traces(subject: Subject) -> list[dict[str, Any]]:
     """Give the power over time of the front's members, as far as it is known."""
     found: list[dict[str, Any]] = []
-    for row in members_first(subject):
+    for row in subject.members_first():
         number = subject.candidates.trials[row].number
         trace = subject.traces.get(number)
         if trace is None or not len(trace) or any(one["label"] == str(number) for one in found):
@@ -177,6 +172,7 @@ def _traces(subject: Subject) -> list[dict[str, Any]]:
 
 
 def _series(trace: Trace) -> dict[str, list[float | None]]:
+    trace = trace.thinned(MOST_POINTS)
     columns = {"t_s": trace.t_s, "cpu_w": trace.cpu_w, "gpu_w": trace.gpu_w, "ram_w": trace.ram_w}
     return {name: _rounded(values.tolist()) for name, values in columns.items()}
 

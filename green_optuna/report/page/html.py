@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.plain import finite_or_none
-from green_optuna.report.content import content_of
 from green_optuna.report.hypervolume import hypervolume_over_co2e
-from green_optuna.report.shown import shown_of
+from green_optuna.report.page.content import content_of
+from green_optuna.report.page.shown import shown_of
 from green_optuna.urls import shown_text
 
 if TYPE_CHECKING:

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna.checkpoints import checkpoint_of
 from green_optuna.record import measurement_of
-from green_optuna.report import grids
 from green_optuna.report.cautions import Caution, cautions
-from green_optuna.report.content import MOST_CURVES
 from green_optuna.report.findings import findings
 from green_optuna.report.importance import WHAT_IT_MEASURES, importances
-from green_optuna.report.marks import Mark, marks_of
-from green_optuna.report.trials import PARAM
+from green_optuna.report.page import grids
+from green_optuna.report.page.content import MOST_CURVES
+from green_optuna.report.page.marks import Mark, marks_of
+from green_optuna.report.page.trials import PARAM
 from green_optuna.repricing import describe_grid
 from green_optuna.units import format_co2e, format_duration, quantity_heading, show_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from green_optuna.report.grids import Table
     from green_optuna.report.hypervolume import HypervolumeCurve
     from green_optuna.report.importance import Importance
+    from green_optuna.report.page.grids import Table
     from green_optuna.report.subject import Subject
 
 

@@ -25,7 +25,7 @@ function startDetails() {
     );
     const clear = element("button", { type: "button", on: { click: () => select([]) } }, "Clear the selection");
     const more = rows.length > most ? `The first ${most} of ${rows.length} selected. ` : "";
-    const listThem = element("a", { href: "#trials", on: { click: listSelected } }, "Show them in the table");
+    const listThem = element("button", { type: "button", on: { click: listSelected } }, "Show them in the table");
     home.replaceChildren(
       element("div", { class: "scroll" }, element("table", { class: "details" }, element("thead", {}, head), element("tbody", {}, ...body))),
       element("p", { class: "controls" }, more, listThem, " ", clear),
@@ -51,6 +51,7 @@ function listSelected() {
   listing.only = "selected";
   listing.page = 0;
   list();
+  document.getElementById("trials").scrollIntoView();
 }
 
 // Rows of the page's own tables that stand for a trial select it.
@@ -228,6 +229,20 @@ function startPrint() {
   window.matchMedia("print").addEventListener("change", (event) => change(event.matches));
 }
 
+// In a frame that allows scripts alone, such as the one in which MLflow shows a file, addresses
+// inside the page lead nowhere, and nothing can be downloaded or printed.
+function startFrame() {
+  const framed = self.origin === "null" && location.protocol !== "file:";
+  document.documentElement.classList.toggle("framed", framed);
+  if (!framed) return;
+  for (const link of document.querySelectorAll('a[href^="#"]')) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      document.getElementById(link.hash.slice(1)).scrollIntoView();
+    });
+  }
+}
+
 function startKeys() {
   const members = data.drawn.front;
   document.addEventListener("keydown", (event) => {
@@ -255,6 +270,7 @@ startCurves();
 startParams();
 startHypervolume();
 startTheme();
+startFrame();
 startKeys();
 onSelection(() => charts.forEach(ring));
 onSelection(() => charts.forEach(clearFrame));

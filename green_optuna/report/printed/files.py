@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final
 from green_optuna.drawing import COLUMN_IN, KINDS, check_width
 from green_optuna.errors import EmptyStudyError, OptionError
 from green_optuna.folders import write_atomically
-from green_optuna.report.print_costs import ledger_figures, trace_figures
-from green_optuna.report.print_front import front_figures
-from green_optuna.report.print_search import hypervolume_figures, importance_figures
-from green_optuna.report.tables import front_table, ledger_table, rules_table
+from green_optuna.report.printed.costs import ledger_figures, trace_figures
+from green_optuna.report.printed.front import front_figures
+from green_optuna.report.printed.search import hypervolume_figures, importance_figures
+from green_optuna.report.printed.tables import front_table, ledger_table, rules_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from green_optuna.drawing import PrintFigure
-    from green_optuna.report.print_table import PrintTable
+    from green_optuna.report.printed.table import PrintTable
     from green_optuna.report.subject import Subject
 
 FIGURES: Final[tuple[Callable[[Subject], Iterable[PrintFigure]], ...]] = (

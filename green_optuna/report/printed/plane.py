@@ -11,8 +11,8 @@ import numpy as np
 from green_optuna import pareto
 from green_optuna.checkpoints import checkpoint_of
 from green_optuna.figures import is_axis_logarithmic, not_drawn, why_not_drawn, with_all
-from green_optuna.report.names_in_plane import NEVER_HIDDEN
-from green_optuna.report.typeset import label_in_print
+from green_optuna.report.printed.names_in_plane import NEVER_HIDDEN
+from green_optuna.report.printed.typeset import label_in_print
 from green_optuna.units import Unit, fitting_unit
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ import numpy as np
 from green_optuna.drawing import PrintFigure, text_in_figure
 from green_optuna.figures import FRONT_COLOUR, OTHERS_COLOUR, REFERENCE_COLOURS
 from green_optuna.record import trial_intervals
-from green_optuna.report.names_in_plane import Named, place_names
-from green_optuna.report.plane import Plane
-from green_optuna.report.print_axes import add_legend, add_note, lay_out_axis
-from green_optuna.report.typeset import name_in_print
+from green_optuna.report.printed.axes import add_legend, add_note, lay_out_axis
+from green_optuna.report.printed.names_in_plane import Named, place_names
+from green_optuna.report.printed.plane import Plane
+from green_optuna.report.printed.typeset import name_in_print
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

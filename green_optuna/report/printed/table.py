@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from green_optuna.latex import in_latex
 from green_optuna.markup import in_markdown, markdown_table
-from green_optuna.report.typeset import (
+from green_optuna.report.printed.typeset import (
     label_in_print,
     name_in_print,
     sentence_in_print,

@@ -1,0 +1,1 @@
+"""A study as one page of HTML: its data, its words, its tables, and the assets that show them."""
