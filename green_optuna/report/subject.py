@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from green_optuna.provenance import is_mixed
+from green_optuna.units import show_param
 
 if TYPE_CHECKING:
     from green_optuna.candidates import Candidates
@@ -59,6 +60,19 @@ class Subject:
         chosen, losses = self.chosen_row, self.candidates.losses
         rest = sorted((row for row in self.rows if row != chosen), key=lambda row: losses[row, 0])
         return rest if chosen is None else [chosen, *rest]
+
+    def params(self) -> tuple[list[str], dict[str, str]]:
+        """Name the hyperparameters of the front's members.
+
+        Returns:
+            Those that differ among them, as they are shown; and the others, with the one value.
+        """
+        members = [self.candidates.trials[row].params for row in self.rows]
+        values: dict[str, set[str]] = {}
+        for name in dict.fromkeys(name for one in members for name in one):
+            values[name] = {show_param(one[name]) if name in one else "" for one in members}
+        same = {name: next(iter(shown)) for name, shown in values.items() if len(shown) == 1}
+        return [name for name in values if name not in same], same
 
     @property
     def mixed(self) -> bool:

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from green_optuna.checkpoints import label_of
-from green_optuna.record import trial_intervals
 from green_optuna.selection import Selection
-from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import format_co2e, format_energy, quantity_heading, show_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from green_optuna.report.importance import Importance
     from green_optuna.report.subject import Subject
-
-# So many members of a front stand on the page itself; the table of all trials has the others.
-MOST_MEMBERS = 15
-
-# So many hyperparameters have a column each beside a member.
-MOST_PARAMS = 6
 
 # Of a text in a cell; the whole is shown on hovering.
 MOST_TEXT = 60
@@ -69,81 +60,6 @@ def quantity_cell(name: str, value: float | None) -> Cell:
     if value is None:
         return Cell("", number=True)
     return Cell(show_quantity(name, value), full=f"{value!r}", number=True)
-
-
-def members_table(subject: Subject) -> Table:
-    """Give the members of the front, the choice first: objectives, probability, hyperparameters."""
-    candidates = subject.candidates
-    rows = subject.members_first()
-    known = subject.uncertainty.probabilities
-    names = list(subject.objectives)
-    qualities = {
-        row: candidates.trials[row].user_attrs.get(ATTRIBUTE, {}).get("quality") for row in rows
-    }
-    if "quality_loss" in names and all(one is not None for one in qualities.values()):
-        names[names.index("quality_loss")] = "quality"
-    params = _differing([candidates.trials[row].params for row in rows])
-    headings = [
-        Cell("trial"),
-        *(Cell(quantity_heading(name), number=True) for name in names),
-        *(
-            [
-                Cell(
-                    "probability",
-                    full="How probable it is that the trial is on the front",
-                    number=True,
-                )
-            ]
-            if known is not None
-            else []
-        ),
-        *map(text_cell, params[:MOST_PARAMS]),
-    ]
-    made = []
-    for row in rows[:MOST_MEMBERS]:
-        trial, values = candidates.trials[row], candidates.values(row)
-        values["quality"] = qualities[row]
-        intervals = trial_intervals(trial, subject.objectives)
-        cells = [Cell(label_of(trial), row=row)]
-        for name in names:
-            cell = quantity_cell(name, values[name])
-            one = intervals.get(name)
-            if one is not None:
-                ends = f"{show_quantity(name, one.low)} to {show_quantity(name, one.high)}"
-                cell = Cell(f"{cell.text} ({ends})", full=cell.full, number=True)
-            cells.append(cell)
-        if known is not None:
-            cells.append(Cell(f"{known[row]:.0%}", number=True, share=float(known[row])))
-        cells += [_param_cell(trial.params.get(name)) for name in params[:MOST_PARAMS]]
-        made.append(cells)
-    left = (
-        [f"{len(rows) - MOST_MEMBERS} more members are in the table of all trials."]
-        if len(rows) > MOST_MEMBERS
-        else []
-    )
-    if len(params) > MOST_PARAMS:
-        left.append(f"{len(params) - MOST_PARAMS} more hyperparameters differ.")
-    title = "The trials on the front" if len(rows) != 1 else "The trial on the front"
-    return Table(title, headings, made, caption=" ".join(left))
-
-
-def _differing(params: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Give the hyperparameters that are not the same in all."""
-    names = dict.fromkeys(name for one in params for name in one)
-    return [name for name in names if len({repr(one.get(name)) for one in params}) > 1] or list(
-        names
-    )
-
-
-def _param_cell(value: object) -> Cell:
-    if value is None:
-        return Cell("")
-    if isinstance(value, float):
-        return Cell(f"{value:.4g}", full=repr(value), number=True)
-    cell = text_cell(str(value))
-    return Cell(
-        cell.text, full=cell.full, number=isinstance(value, int) and not isinstance(value, bool)
-    )
 
 
 def rules_table(subject: Subject) -> Table:
@@ -200,7 +116,7 @@ def ledger_table(subject: Subject) -> Table:
     ]
     rows = []
     for row in ledger.rows:
-        share = row.energy_kwh / ledger.energy_kwh
+        share = ledger.share(row)
         count = "" if row.account == "overhead" else str(row.n_trials)
         rows.append(
             [

@@ -52,7 +52,7 @@ def front_table(subject: Subject) -> PrintTable:
     known = subject.uncertainty.probabilities
     if known is not None:
         columns.append(quantity_column("probability", known[rows].tolist()))
-    params, left_out = _param_columns([trial.params for trial in trials])
+    params, left_out = _param_columns(subject, rows)
     of_what = f"{candidates.n_completed} completed trials"
     if candidates.left_out is not None:
         of_what += f" and {candidates.n_checkpoints} checkpoints"
@@ -144,19 +144,19 @@ def _interval_notes(intervals: Sequence[Mapping[str, Interval | None]]) -> list[
     ]
 
 
-def _param_columns(params: Sequence[Mapping[str, Any]]) -> tuple[list[Column], list[str]]:
+def _param_columns(subject: Subject, rows: Sequence[int]) -> tuple[list[Column], list[str]]:
     """Give a column for each of some hyperparameters, and a note of those that have none."""
-    names = [*dict.fromkeys(name for one in params for name in one)]
-    shown = {name: [_shown_param(one, name) for one in params] for name in names}
-    differing = [name for name in names if len(set(shown[name])) > 1]
-    same = [name for name in names if name not in differing]
+    params = [subject.candidates.trials[row].params for row in rows]
+    differing, same = subject.params()
     columns = [
-        text_column(name, shown[name], right=_is_numeric(params, name))
+        text_column(
+            name, [_shown_param(one, name) for one in params], right=_is_numeric(params, name)
+        )
         for name in differing[:MAX_PARAMS]
     ]
     notes = []
     if same:
-        notes.append(f"The same in all: {_listed([f'{name}={shown[name][0]}' for name in same])}.")
+        notes.append(f"The same in all: {_listed([f'{one}={same[one]}' for one in same])}.")
     if differing[MAX_PARAMS:]:
         notes.append(f"Left out, though they differ: {_listed(differing[MAX_PARAMS:])}.")
     return columns, [note_in_print(note) for note in notes]

@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from green_optuna import pareto
-from green_optuna.candidates import Candidates, read_candidates
+from green_optuna.candidates import Candidates
 from green_optuna.checkpoints import label_of, name_of
 from green_optuna.displays import describe_front, describe_spending, front_html
-from green_optuna.errors import EmptyStudyError, MixedStudyError, NoModelMeetsCapsError, OptionError
+from green_optuna.errors import EmptyStudyError, NoModelMeetsCapsError, OptionError
 from green_optuna.figures import front_figure
 from green_optuna.folders import write_atomically
 from green_optuna.markup import pretty
 from green_optuna.plain import finite_or_none
-from green_optuna.provenance import Provenance, describe_mixture, is_mixed, provenance_of
-from green_optuna.references import joint_rows, place, read_references, reference_rows
+from green_optuna.provenance import Provenance, describe_mixture, is_mixed
+from green_optuna.references import joint_rows, reference_rows
+from green_optuna.report.choices import choices_of
 from green_optuna.report.printed import FRONT_ENDINGS, front_file, save_figures
 from green_optuna.report.subject import Subject
-from green_optuna.rules import RULES, Contribution, as_rule, rule_by_name
+from green_optuna.rules import as_rule
 from green_optuna.selection import Selection
 from green_optuna.trial_rows import trial_rows
 from green_optuna.uncertainty import Uncertainty
@@ -28,20 +28,15 @@ from green_optuna.uncertainty import Uncertainty
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import optuna
     import pandas as pd
     import plotly.graph_objects as go
     from optuna.trial import FrozenTrial
 
-    from green_optuna.carbon import Grid
     from green_optuna.energy import Trace
     from green_optuna.ledger import Ledger
-    from green_optuna.references import PlacedReference, ReferenceTable
+    from green_optuna.references import PlacedReference
     from green_optuna.rules import Figure, Rule
     from green_optuna.uncertainty import WorthRepeating
-
-# What a rule that nobody has asked for may take, by estimate, which is a few times off.
-MOST_S_FOR_A_RULE = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -242,46 +237,18 @@ class ParetoFront:
         Raises:
             OptionError: The rule is unknown, or wants an objective that the front has not.
         """
-        chosen_by = as_rule(rule)
-        # That the default does not fit is no fault of anybody's.
-        choice, no_choice = self._select_or_why_not(chosen_by, fits_perhaps=rule is None)
-        others: dict[str, Selection | str] = {}
-        for name in RULES:
-            if name != chosen_by.name:
-                others[name] = self._other_choice(rule_by_name(name))
+        choices = choices_of(self.select, rule, n=len(self.rows), m=len(self.objectives))
         return Subject(
             candidates=self.candidates,
             rows=self.rows,
             provenance=self.provenance,
             references=self.references,
             uncertainty=self.uncertainty,
-            choice=choice,
-            no_choice=no_choice,
-            others=others,
+            choice=choices.choice,
+            no_choice=choices.no_choice,
+            others=choices.others,
             traces=traces or {},
         )
-
-    def _other_choice(self, rule: Rule) -> Selection | str:
-        """Give what a rule selects that nobody has asked for, or why it selects nothing."""
-        n, m = len(self.rows), len(self.objectives)
-        takes_s = pareto.hypervolume_takes_s(n, m, contributions=True)
-        if rule.name == Contribution.name and takes_s > MOST_S_FOR_A_RULE:
-            return (
-                f"of {n} members in {m} objectives it would take long; green-optuna select --rule "
-                f"{rule.name} works it out"
-            )
-        selection, why_not = self._select_or_why_not(rule, fits_perhaps=True)
-        return why_not if selection is None else selection
-
-    def _select_or_why_not(self, rule: Rule, *, fits_perhaps: bool) -> tuple[Selection | None, str]:
-        try:
-            return self.select(rule), ""
-        except (EmptyStudyError, NoModelMeetsCapsError) as error:
-            return None, str(error)
-        except OptionError as error:
-            if not fits_perhaps:
-                raise
-            return None, str(error)
 
     def to_dataframe(self, *, dominated: bool = False, references: bool = False) -> pd.DataFrame:
         """Give one row a trial: its number, objectives, quality, energy and hyperparameters.
@@ -465,72 +432,3 @@ class ParetoFront:
         """
         subject = self.subject(rule, traces=traces)
         return save_figures(subject, folder, formats, width_in=width_in)
-
-
-def pareto_front(
-    study: optuna.Study,
-    objectives: Sequence[str] | None = None,
-    *,
-    grid: Grid | None = None,
-    checkpoints: bool = False,
-    references: ReferenceTable = (),
-    allow_mixed: bool = False,
-    assume_exact: bool = False,
-) -> ParetoFront:
-    """Extract the Pareto front of a study.
-
-    Over all objectives these are the trials of ``study.best_trials``: duplicates of a member
-    are members, and trials that violate a constraint are left out.
-
-    Args:
-        study: A study whose objectives are minimised.
-        objectives: Some of the study's objectives, to draw the front over those alone:
-            ``("quality_loss", "co2e_kg")`` compares trainings, ``("quality_loss", "n_params")``
-            inference, as in Douwes et al. 2021, figure 3. All unless given.
-        grid: Reprice all CO2e for this grid, its PUE included, from the energy that each trial
-            keeps; that of the study unless given.
-        checkpoints: Also choose among the reported steps whose model was saved, of completed and
-            pruned trials: ``trial.report(quality, step, checkpoint=path)``.
-        references: Results from elsewhere to compare the front with, which change nothing of it:
-            a table as :func:`read_references` reads it.
-        allow_mixed: Compare trials all the same whose energies come from differing sources, or
-            from differing hardware; the front then says so.
-        assume_exact: Take trials of which no error is known as exact, where others have one, to
-            tell how probable each member of the front is.
-
-    A trial that others repeat (``green-optuna repeat``) has the runs of all, and these are no
-    candidates of their own; ``study.best_trials`` sees each as it is.
-
-    Raises:
-        MixedStudyError: The front would compare energies that were not all measured alike.
-        StudyError: The study does not say what its objectives are, or maximises one; or what it
-            keeps cannot be repriced, or has no checkpoints.
-        OptionError: The study has no such objective, or no checkpoint has one, or a reference
-            cannot be used.
-    """
-    candidates = read_candidates(study, checkpoints=checkpoints).restrict(objectives)
-    candidates = (candidates if grid is None else candidates.reprice(grid)).known()
-    feasible = candidates.feasible.nonzero()[0]
-    rows = feasible[pareto.non_dominated(candidates.losses[feasible])]
-    terms = candidates.terms
-    front = ParetoFront(
-        candidates=candidates,
-        rows=tuple(rows.tolist()),
-        provenance=provenance_of(candidates.measured),
-        references=place(
-            read_references(references),
-            candidates.objectives,
-            front=candidates.losses[rows],
-            numbers=[name_of(candidates.trials[row]) for row in rows],
-            quality_bounds=terms.quality_bounds if terms else None,
-            grid=candidates.grid,
-            repriced=grid is not None,
-        ),
-        assume_exact=assume_exact,
-    )
-    if front.mixed and not allow_mixed:
-        raise MixedStudyError(
-            f"Study {study.study_name!r}: {describe_mixture(front.provenance)} Pass allow_mixed="
-            "True (--allow-mixed on the command line) to compare them all the same."
-        )
-    return front

@@ -1,0 +1,47 @@
+"""On what terms a study measured, and how far to trust it, as names and what is said of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from green_optuna.repricing import describe_grid
+from green_optuna.units import quantity_heading
+
+if TYPE_CHECKING:
+    from green_optuna.carbon import Grid
+    from green_optuna.report.subject import Subject
+    from green_optuna.terms import StudyTerms
+
+_PROBABILITY = (
+    "The probability of being on the front is the share of draws from the trials' errors in which "
+    "a trial is there."
+)
+
+
+def terms_of(subject: Subject) -> list[tuple[str, str]]:
+    """Say on what terms the study measured, and how sure it is."""
+    candidates = subject.candidates
+    terms, grid = candidates.terms, candidates.grid
+    if terms is None or grid is None:
+        return [("Energy", "green_optuna has measured nothing in this study.")]
+    repricing = candidates.repricing
+    return [
+        *_agreed(terms, grid),
+        *([] if repricing is None else [("Repriced", str(repricing))]),
+        *(("Measured", str(group)) for group in subject.provenance),
+        ("How sure", subject.uncertainty.reason or _PROBABILITY),
+        ("Not counted", "Emissions of making the hardware, and what other programs used."),
+    ]
+
+
+def _agreed(terms: StudyTerms, grid: Grid) -> list[tuple[str, str]]:
+    """Say what all trials of the study have in common."""
+    bounds = terms.quality_bounds
+    objectives = ", ".join(quantity_heading(name) for name in terms.objectives)
+    pue = "1: what the building adds is not known, and not counted"
+    return [
+        ("Objectives", f"{objectives}: all minimised"),
+        ("Quality", f"{bounds.worst:g} is the worst, {bounds.best:g} the best"),
+        ("Carbon intensity", f"{describe_grid(grid)}: one figure for the whole study"),
+        ("PUE", pue if grid.pue == 1 else f"{grid.pue:g}"),
+    ]

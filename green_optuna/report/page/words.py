@@ -1,0 +1,81 @@
+"""Sentences that stand above the figures and tables of the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from green_optuna.units import format_co2e, quantity_heading, show_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from green_optuna.report.hypervolume import HypervolumeCurve
+    from green_optuna.report.importance import Importance
+    from green_optuna.report.subject import Subject
+
+# From this share of the final hypervolume on, what follows is little.
+MOST_OF_IT = 0.95
+
+HYPERVOLUME_WORDS = (
+    "How good the front was for what the study had spent by then, as its hypervolume: the share of "
+    "the space of objectives that it covers, of what it covered in the end."
+)
+
+
+def choice_words(subject: Subject) -> list[str]:
+    """Say what is chosen, why, and how settled that is; or why nothing is."""
+    choice = subject.choice
+    if choice is None:
+        why_not = subject.no_choice
+        return [f"{why_not[:1].upper()}{why_not[1:].rstrip('.')}."] if why_not else []
+    said = [str(choice)]
+    if choice.probability is None and subject.uncertainty.probabilities is not None:
+        row = choice.rows[choice.ranking.chosen]
+        said.append(f"How settled it is: {subject.uncertainty.worth_repeating(choice.rule, row)}")
+    return said
+
+
+def importance_notes(decided: Sequence[Importance]) -> list[str]:
+    """Say on what the importances rest, each thing once."""
+    by_note: dict[str, list[str]] = {}
+    for one in decided:
+        by_note.setdefault(one.note, []).append(quantity_heading(one.objective))
+    if len(by_note) == 1:
+        return list(by_note)
+    return [f"{', '.join(headings)}: {note}" for note, headings in by_note.items()]
+
+
+def ledger_words(subject: Subject) -> list[str]:
+    """Say what the search cost, against a training of the choice."""
+    ledger, choice = subject.candidates.ledger, subject.choice
+    if ledger.energy_kwh <= 0:
+        return [ledger.note() or "Nothing was measured in this study."]
+    if choice is None:
+        return [ledger.summary()]
+    return [ledger.summary(choice.number, choice.measurement)]
+
+
+def hypervolume_words(curve: HypervolumeCurve) -> list[str]:
+    """Say how fast the front grew, and on what axes; or why that cannot be told."""
+    if not curve.points:
+        return [curve.reason] if curve.reason else []
+    last = curve.points[-1]
+    said = [HYPERVOLUME_WORDS]
+    most = next(point for point in curve.points if point.share >= MOST_OF_IT)
+    if last.spent_co2e_kg > 0:
+        part = most.spent_co2e_kg / last.spent_co2e_kg
+        said.append(
+            f"{MOST_OF_IT:.0%} of it was there after trial {most.trial} had ended, for "
+            f"{format_co2e(most.spent_co2e_kg)} ({part:.0%} of all that was spent)."
+        )
+    axes = ", ".join(
+        f"{quantity_heading(axis.objective)} from {show_quantity(axis.objective, axis.best)} to "
+        f"{show_quantity(axis.objective, axis.worst)}{' (logarithmic)' if axis.logarithmic else ''}"
+        for axis in curve.axes
+    )
+    said.append(f"The space: {axes}, and a tenth beyond.")
+    if curve.n_not_measured:
+        said.append(f"{curve.n_not_measured} trials were not measured, and add nothing here.")
+    if curve.thinned:
+        said.append("Of so many trials, not each has a point of its own.")
+    return said
