@@ -21,6 +21,7 @@ from green_optuna.terms import read_links
 from .pages import find_chromium, opened_chromium, visiting
 
 if TYPE_CHECKING:
+    import optuna
     from playwright.sync_api import FloatRect
 
 ROOT = Path(__file__).parents[2]
@@ -42,14 +43,18 @@ def main() -> None:
         parser.error("there is no chromium on the PATH: apt-get install chromium")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        example = [sys.executable, str(ROOT / "examples" / "digits.py")]
-        example += ["--n-trials", str(args.n_trials)]
-        state = {"GREEN_OPTUNA_STATE_FOLDER": str(folder / "state")}
-        subprocess.run(example, cwd=folder, env=os.environ | state, check=True)
-        study = load_study("digits", storage=f"sqlite:///{folder / 'digits.db'}")
+        study = run_example(folder, args.n_trials)
         page = read_links(study)["mlflow"].partition("/#/")[2]
         with mlflow_server(f"sqlite:///{folder / 'mlflow.db'}", folder) as server:
             draw(chromium, f"{server.uri}/#/{page}", args.to)
+
+
+def run_example(folder: Path, n_trials: int) -> optuna.Study:
+    """Run the example in a folder, and give its study."""
+    example = [sys.executable, str(ROOT / "examples" / "digits.py"), "--n-trials", str(n_trials)]
+    state = {"GREEN_OPTUNA_STATE_FOLDER": str(folder / "state")}
+    subprocess.run(example, cwd=folder, env=os.environ | state, check=True)
+    return load_study("digits", storage=f"sqlite:///{folder / 'digits.db'}")
 
 
 def draw(chromium: str, url: str, path: Path) -> None:
