@@ -136,8 +136,8 @@ def see_all(page: Page) -> None:
 
 def selected_in(figure: Locator) -> list[int]:
     """Give the rows that a figure rings."""
-    rows: list[int] = figure.evaluate("one => one.data.at(-1).customdata")
-    assert figure.evaluate("one => one.data.at(-1).x.length") == len(rows)
+    rows: list[int] = figure.evaluate("one => (one.layout.shapes ?? []).map((ring) => +ring.name)")
+    assert figure.locator(".shapelayer path").count() == len(rows)
     return rows
 
 
@@ -360,6 +360,39 @@ def test_a_button_beside_a_rule_selects_its_trial(
         member.click()
         expect_selected(page, [fronts["normal"].rows[0]])
         expect(member).to_have_attribute("aria-pressed", "true")
+
+
+RINGS = """
+(plot) => {
+  const box = plot.getBoundingClientRect();
+  return [...plot.querySelectorAll(".shapelayer path")].map((ring) => {
+    const { left, top, width, height } = ring.getBoundingClientRect();
+    return [left + width / 2, top + height / 2];
+  });
+}
+"""
+
+
+@pytest.mark.parametrize("name", ["epochs", "learning_rate", "optimiser"])
+def test_rings_are_round_their_points(
+    looking: Looking, fronts: dict[str, go.ParetoFront], name: str
+) -> None:
+    """On linear and logarithmic axes, and on one of choices, which gets no new choice by it."""
+    with looking("normal") as page:
+        see_all(page)
+        page.locator("#param-name").select_option(label=name)
+        page.keyboard.press("Escape")
+        page.locator("h1").click()
+        page.keyboard.press("n")
+        row = fronts["normal"].rows[0]
+        figures = page.locator(f"{FLAT}, #param-plot")
+        for number in range(figures.count()):
+            figure = figures.nth(number)
+            place = places_in(figure)[row]
+            (ring,) = figure.evaluate(RINGS)
+            assert ring == pytest.approx(place, abs=1.5)
+        choices = page.locator("#param-plot").evaluate("one => one._fullLayout.xaxis._categories")
+        assert sorted(choices) == (["adam", "sgd"] if name == "optimiser" else [])
 
 
 def listed(page: Page) -> list[str]:

@@ -58,6 +58,7 @@ function baseLayout(extra = {}) {
     margin: { l: 56, r: 16, t: 12, b: 48 },
     hovermode: "closest",
     dragmode: "select",
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: colour.muted, activecolor: colour.front },
     showlegend: false,
     // What a reader has zoomed or chosen stays when a figure is drawn anew.
     uirevision: "kept",
@@ -73,7 +74,7 @@ const CONFIG = {
 };
 
 // Register a figure: `figure()` gives its traces, layout and, where rows are points, `ring(rows)`,
-// what the last trace becomes to ring some of them.
+// the shapes that ring some of them; in three dimensions, what the last trace becomes.
 function chart(place, figure, { config = CONFIG, picks = true } = {}) {
   const one = { place, figure, config, picks, drawn: false };
   charts.push(one);
@@ -121,7 +122,10 @@ function clearFrame(one) {
 
 function ring(one) {
   if (!one.drawn || !one.now.ring) return;
-  Plotly.restyle(one.place, one.now.ring([...selected]), [one.now.traces.length - 1]);
+  const { ring: ringed, traces, layout } = one.now;
+  // A shape is drawn at once; for a trace of one point, all others are drawn anew.
+  if (layout.scene) Plotly.restyle(one.place, ringed([...selected]), [traces.length - 1]);
+  else Plotly.relayout(one.place, { shapes: ringed([...selected]) });
 }
 
 function listen(one) {

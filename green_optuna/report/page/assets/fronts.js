@@ -70,8 +70,25 @@ function scaledOrNull(cell, factor) {
   return typeof cell === "number" ? cell * factor : cell;
 }
 
-// Give what rings some rows: the same points, larger and hollow.
-function ringOf(places) {
+// A circle of nine pixels about a point, as a path: Plotly's own goes wrong on a logarithmic axis.
+const CIRCLE = "M9,0C9,5,5,9,0,9C-5,9,-9,5,-9,0C-9,-5,-5,-9,0,-9C5,-9,9,-5,9,0Z";
+
+// Give rings round some rows, as wide as they are whatever the axes.
+function ringsOf(places, named = (cell) => cell) {
+  return (rows) => {
+    // Of many, thin ones leave something to be seen of the points.
+    const line = { width: rows.length > 40 ? 1 : 3, color: colours().picked };
+    const circle = { type: "path", path: CIRCLE, xsizemode: "pixel", ysizemode: "pixel", line };
+    return rows.flatMap((row) => {
+      const [x, y] = [places.x, places.y].map(({ name, factor }) => scaledOrNull(value(row, name), factor));
+      if (x === null || y === null) return [];
+      return [{ ...circle, name: String(row), xanchor: named(x), yanchor: y }];
+    });
+  };
+}
+
+// In three dimensions there are no shapes: the same points, larger and hollow.
+function spaceRingOf(places) {
   return (rows) => {
     const update = { customdata: [rows] };
     for (const [axis, { name, factor }] of Object.entries(places)) {
@@ -81,23 +98,18 @@ function ringOf(places) {
   };
 }
 
-function emptyRing(type) {
+function emptySpaceRing() {
   const colour = colours();
   return {
-    type,
+    type: "scatter3d",
     mode: "markers",
     name: "selected",
     x: [],
     y: [],
-    ...(type === "scatter3d" ? { z: [] } : {}),
+    z: [],
     customdata: [],
     hoverinfo: "none",
-    marker: {
-      symbol: "circle-open",
-      size: type === "scatter3d" ? 12 : 19,
-      color: colour.picked,
-      line: { width: 3, color: colour.picked },
-    },
+    marker: { symbol: "circle-open", size: 12, color: colour.picked, line: { width: 3, color: colour.picked } },
   };
 }
 
@@ -189,9 +201,8 @@ function pairFigure(first, second) {
       ...groups().map((group) => points(group, places, "scatter")),
       ...(data.chosen === null ? [] : [star(places, "scatter")]),
       ...referenceTraces(places, "scatter"),
-      emptyRing("scatter"),
     ];
-    return { traces, layout: baseLayout({ xaxis: x.layout, yaxis: y.layout }), ring: ringOf(places) };
+    return { traces, layout: baseLayout({ xaxis: x.layout, yaxis: y.layout }), ring: ringsOf(places) };
   };
 }
 
@@ -203,10 +214,9 @@ function singleFigure(name) {
     const traces = [
       ...groups().map((group) => points(group, places, "scatter")),
       ...(data.chosen === null ? [] : [star(places, "scatter")]),
-      emptyRing("scatter"),
     ];
     const xaxis = { ...axisOf("trial", []).layout, title: { text: "trial" } };
-    return { traces, layout: baseLayout({ xaxis, yaxis: y.layout }), ring: ringOf(places) };
+    return { traces, layout: baseLayout({ xaxis, yaxis: y.layout }), ring: ringsOf(places) };
   };
 }
 
@@ -226,11 +236,11 @@ function spaceFigure(names) {
       ...groups().map((group) => points(group, places, "scatter3d")),
       ...(data.chosen === null ? [] : [star(places, "scatter3d")]),
       ...referenceTraces(places, "scatter3d"),
-      emptyRing("scatter3d"),
+      emptySpaceRing(),
     ];
     const layout = baseLayout({ scene: { ...scene, camera: { eye: { x: 1.6, y: 1.6, z: 1 }, center: { x: 0, y: 0, z: -0.2 } } } });
     layout.margin = { l: 0, r: 0, t: 0, b: 0 };
-    return { traces, layout, ring: ringOf(places) };
+    return { traces, layout, ring: spaceRingOf(places) };
   };
 }
 

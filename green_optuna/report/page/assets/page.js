@@ -152,16 +152,20 @@ function startParams() {
     const traces = [
       ...groups().map((group) => textual(points({ ...group, errors: false }, places, "scatter"), numbers)),
       ...(data.chosen === null ? [] : [textual(star(places, "scatter"), numbers)]),
-      emptyRing("scatter"),
     ];
     place.setAttribute("aria-label", `${headingOf(objective)} against ${visible(name)}`);
-    return { traces, layout: baseLayout({ xaxis, yaxis: y.layout }), ring: ringOf(places) };
+    const layout = baseLayout({ xaxis, yaxis: y.layout, uirevision: `${column} ${objective}` });
+    return { traces, layout, ring: ringsOf(places, (cell) => (numbers ? cell : categoryOf(cell))) };
   });
   for (const id of ["param-name", "param-objective"]) menu(id).addEventListener("change", () => one.drawn && draw(one));
 }
 
 function textual(trace, numbers) {
-  return numbers ? trace : { ...trace, x: trace.x.map((cell) => (cell === null ? null : plain(shorten(show("", cell), 30)))) };
+  return numbers ? trace : { ...trace, x: trace.x.map((cell) => (cell === null ? null : categoryOf(cell))) };
+}
+
+function categoryOf(cell) {
+  return plain(shorten(show("", cell), 30));
 }
 
 function startHypervolume() {
