@@ -140,11 +140,18 @@ def _clock(s: float) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
+def _show_probability(p: float) -> str:
+    """Show a probability: 0% and 100% are what is certain."""
+    if 0.995 <= p < 1:
+        return "over 99%"
+    return "under 1%" if 0 < p < 0.005 else f"{p:.0%}"
+
+
 # How the quantities of a study are shown: what they are called, and their own unit.
 _QUANTITIES: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "quality_loss": ("1 - quality", "{:.4g}".format),
     "quality": ("quality", "{:.4g}".format),
-    "probability": ("on the front", "{:.0%}".format),
+    "probability": ("on the front", _show_probability),
     "co2e_kg": ("CO2e (kg)", format_co2e),
     "n_params": ("parameters", format_count),
     "energy_kwh": ("energy (kWh)", format_energy),

@@ -177,10 +177,16 @@ def _few(subject: Subject) -> Caution | None:
 
 
 def _no_error_known(subject: Subject) -> Caution | None:
-    reason = subject.uncertainty.reason
+    uncertainty = subject.uncertainty
+    reason = uncertainty.reason
     if reason is None or not subject.rows:
         return None
-    return Caution("How sure the figures are is not known", reason)
+    if subject.candidates.left_out is None and not uncertainty.partly_known:
+        reason = (
+            "Each trial ran once, so that chance alone may explain small differences. "
+            "green-optuna repeat runs some again, and repeats= each of the next study."
+        )
+    return Caution("How much is chance is not known", reason)
 
 
 def _infinite(subject: Subject) -> Caution | None:

@@ -164,8 +164,8 @@ def test_that_no_error_is_known_is_said_as_the_uncertainty_says_it() -> None:
     """Each trial ran once; a front without members has nothing to be sure of."""
     study = study_of([kept(0.5, 1e-6)])
     reason = go.pareto_front(study).uncertainty.reason
-    assert told_of(study)["How sure the figures are is not known"] == reason
-    assert "How sure the figures are is not known" not in told_of(study_of([]))
+    assert told_of(study)["How much is chance is not known"] == reason
+    assert "How much is chance is not known" not in told_of(study_of([]))
 
 
 def test_infinite_losses_are_named() -> None:
@@ -225,7 +225,7 @@ ORDER = (
     "Energy is partly estimated",
     "The choice is not settled",
     "Few trials",
-    "How sure the figures are is not known",
+    "How much is chance is not known",
     "Not all objectives are finite",
     "Nothing was measured",
     "Not all trials were measured",
@@ -283,4 +283,4 @@ def test_errors_that_are_taken_as_none_are_not_missed(assume_exact: bool) -> Non
     study = study_of([with_runs([0.1, 0.11], [1e-6, 1.1e-6]), kept(0.2, 1e-5)])
     front = go.pareto_front(study, assume_exact=assume_exact)
     titles = [one.title for one in cautions(front.subject())]
-    assert ("How sure the figures are is not known" in titles) is not assume_exact
+    assert ("How much is chance is not known" in titles) is not assume_exact

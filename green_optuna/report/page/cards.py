@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from green_optuna.selection import percent
 from green_optuna.units import format_co2e, format_duration, quantity_heading, show_quantity
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _of_choice(choice: Selection) -> Iterator[Card]:
         yield Card(format_co2e(kg), f"of CO2e for one training of it, in {lasting}", f"{kg!r} kg")
     if saving is not None and saving.share is not None and saving.co2e_kg > 0:
         yield Card(
-            f"{100 * saving.share:.0f} % less",
+            f"{percent(saving.share)} less",
             f"CO2e than trial {saving.against}, which has the best quality",
             f"{saving.co2e_kg!r} kg",
         )

@@ -13,7 +13,6 @@ from green_optuna.figures import is_logarithmic
 from green_optuna.plain import finite_or_none
 from green_optuna.record import REPORTS_ATTRIBUTE, reports_from_rows
 from green_optuna.report.page.trials import all_trials
-from green_optuna.units import quantity_heading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,7 +50,6 @@ def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
     return {
         "study": subject.candidates.study_name,
         "objectives": list(subject.objectives),
-        "labels": {name: quantity_heading(name) for name in subject.objectives},
         "logarithmic": {
             name: is_logarithmic(losses[np.isfinite(losses[:, column]), column].tolist())
             for column, name in enumerate(subject.objectives)

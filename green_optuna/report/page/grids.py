@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from green_optuna.selection import Selection
+from green_optuna.figures import not_drawn
+from green_optuna.selection import Selection, percent
 from green_optuna.units import format_co2e, format_energy, quantity_heading, show_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from green_optuna.report.importance import Importance
     from green_optuna.report.subject import Subject
 
 # Of a text in a cell; the whole is shown on hovering.
 MOST_TEXT = 60
+
+# Of what is to be known of a reference.
+MOST_REMARK = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,12 @@ class Table:
 
 def text_cell(text: str) -> Cell:
     """Give a text as a cell, shortened."""
-    short = text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
+    short = _shortened(text, MOST_TEXT)
     return Cell(short, full="" if short == text else text)
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def quantity_cell(name: str, value: float | None) -> Cell:
@@ -101,7 +109,7 @@ def _saving_in_words(selection: Selection) -> str:
     if str(saving.against) == selection.label:
         return "has the best quality"
     more = "less" if saving.co2e_kg >= 0 else "more"
-    share = "" if saving.share is None else f", {abs(saving.share):.0%}"
+    share = "" if saving.share is None else f", {percent(abs(saving.share))}"
     return f"{format_co2e(abs(saving.co2e_kg))}{share} {more}"
 
 
@@ -144,8 +152,13 @@ def ledger_table(subject: Subject) -> Table:
     return Table("What the search cost", headings, rows)
 
 
-def references_grid(subject: Subject) -> Table:
-    """Give the results from elsewhere, and where each stands."""
+def references_grid(subject: Subject, logarithmic: Mapping[str, bool]) -> Table:
+    """Give the results from elsewhere, and where each stands.
+
+    Args:
+        subject: What the report is about.
+        logarithmic: Whether the axis of each objective is, by its name.
+    """
     headings = [
         Cell("name"),
         Cell("basis"),
@@ -159,11 +172,13 @@ def references_grid(subject: Subject) -> Table:
             Cell(one.basis),
             *(quantity_cell(name, value) for name, value in one.losses.items()),
             Cell(one.status),
-            text_cell(" ".join(filter(None, [one.source, *one.notes]))),
+            Cell(_shortened(" ".join(filter(None, [one.source, *one.notes])), MOST_REMARK)),
         ]
         for one in subject.references
     ]
-    return Table("Results from elsewhere", headings, rows)
+    hidden = not_drawn(subject.references, logarithmic)
+    caption = f"Not in all figures: {'; '.join(hidden)}." if hidden else ""
+    return Table("Results from elsewhere", headings, rows, caption=caption)
 
 
 def importance_table(decided: Sequence[Importance]) -> Table:
@@ -184,4 +199,4 @@ def importance_table(decided: Sequence[Importance]) -> Table:
 
 
 def _share_cell(share: float | None) -> Cell:
-    return Cell("") if share is None else Cell(f"{share:.0%}", full=repr(share), share=share)
+    return Cell("") if share is None else Cell(percent(share), full=repr(share), share=share)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from green_optuna.checkpoints import label_of
 from green_optuna.record import trial_intervals
+from green_optuna.report.interval_notes import interval_notes
 from green_optuna.report.page.grids import Cell, Table, quantity_cell, text_cell
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import quantity_heading, show_param, show_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from green_optuna.intervals import Interval
     from green_optuna.report.subject import Subject
@@ -40,16 +41,17 @@ def members_table(subject: Subject) -> Table:
         *_probability_column(subject, rows),
         *(_param_column(subject, rows, name) for name in params[:MOST_PARAMS]),
     ]
-    left_out = []
+    trials = subject.candidates.trials
+    notes = interval_notes([trial_intervals(trials[row], subject.objectives) for row in rows])
     if len(every) > len(rows):
-        left_out.append(f"{len(every) - len(rows)} more members are in the table of all trials.")
+        notes.append(f"{len(every) - len(rows)} more members are in the table of all trials.")
     if len(differing) > MOST_PARAMS:
-        left_out.append(f"{len(differing) - MOST_PARAMS} more hyperparameters differ.")
+        notes.append(f"{len(differing) - MOST_PARAMS} more hyperparameters differ.")
     return Table(
         title="The trial on the front" if len(every) == 1 else "The trials on the front",
         headings=[heading for heading, _ in columns],
         rows=[*zip(*(cells for _, cells in columns), strict=True)],
-        caption=" ".join(left_out),
+        caption=" ".join(notes),
     )
 
 
@@ -63,22 +65,42 @@ def _objective_columns(subject: Subject, rows: Sequence[int]) -> list[Column]:
     columns: list[Column] = []
     for name in subject.objectives:
         if name == "quality_loss" and None not in qualities:
-            cells = [quantity_cell("quality", quality) for quality in qualities]
+            ends = [_of_quality(subject, each) for each in intervals]
+            cells = [
+                _with_interval(quantity_cell("quality", quality), "quality", one)
+                for quality, one in zip(qualities, ends, strict=True)
+            ]
             columns.append((Cell(quantity_heading("quality"), number=True), cells))
             continue
         cells = [
-            _with_interval(quantity_cell(name, one[name]), name, each[name])
+            _with_interval(quantity_cell(name, one[name]), name, _ends(each[name]))
             for one, each in zip(values, intervals, strict=True)
         ]
         columns.append((Cell(quantity_heading(name), number=True), cells))
     return columns
 
 
-def _with_interval(cell: Cell, name: str, interval: Interval | None) -> Cell:
-    if interval is None:
+def _ends(interval: Interval | None) -> tuple[float, float] | None:
+    return None if interval is None else (interval.low, interval.high)
+
+
+def _of_quality(
+    subject: Subject, intervals: Mapping[str, Interval | None]
+) -> tuple[float, float] | None:
+    """Give the ends of the quality's interval, from those of its loss."""
+    interval, terms = intervals["quality_loss"], subject.candidates.terms
+    if interval is None or terms is None:
+        return None
+    low, high = sorted(map(terms.quality_bounds.quality, (interval.low, interval.high)))
+    return low, high
+
+
+def _with_interval(cell: Cell, name: str, ends: tuple[float, float] | None) -> Cell:
+    if ends is None:
         return cell
-    ends = f"{show_quantity(name, interval.low)} to {show_quantity(name, interval.high)}"
-    return Cell(f"{cell.text} ({ends})", full=cell.full, number=True)
+    low, high = (show_quantity(name, end) for end in ends)
+    said = f"{low} to {high}"
+    return Cell(f"{cell.text} ({said})", full=cell.full, number=True)
 
 
 def _probability_column(subject: Subject, rows: Sequence[int]) -> list[Column]:
@@ -86,7 +108,10 @@ def _probability_column(subject: Subject, rows: Sequence[int]) -> list[Column]:
     if known is None:
         return []
     shares = [float(known[row]) for row in rows]
-    cells = [Cell(f"{share:.0%}", full=repr(share), number=True, share=share) for share in shares]
+    cells = [
+        Cell(show_quantity("probability", share), full=repr(share), number=True, share=share)
+        for share in shares
+    ]
     return [(Cell("probability", full=_PROBABLE, number=True), cells)]
 
 

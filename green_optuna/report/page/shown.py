@@ -52,7 +52,7 @@ class Shown:
     marks: Sequence[Mark]
     has_intervals: bool
     members: Table
-    references: Table | None
+    references: Table
     choice: Sequence[str]
     rules: Table
     has_traces: bool
@@ -97,7 +97,7 @@ def shown_of(subject: Subject, content: dict[str, Any], curve: HypervolumeCurve)
         marks=marks_of(subject, content),
         has_intervals=any(name.endswith("_high") for name in names if not name.startswith(PARAM)),
         members=members_table(subject),
-        references=grids.references_grid(subject) if subject.references else None,
+        references=grids.references_grid(subject, content["logarithmic"]),
         choice=choice_words(subject),
         rules=grids.rules_table(subject),
         has_traces=bool(n_traced),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from green_optuna.report.subject import Subject
     from green_optuna.terms import StudyTerms
 
+_LOSS = "1 - quality stands for how far a quality is from the best: 0 there, and 1 at the worst"
 _PROBABILITY = (
     "The probability of being on the front is the share of draws from the trials' errors in which "
     "a trial is there."
@@ -41,7 +42,7 @@ def _agreed(terms: StudyTerms, grid: Grid) -> list[tuple[str, str]]:
     pue = "1: what the building adds is not known, and not counted"
     return [
         ("Objectives", f"{objectives}: all minimised"),
-        ("Quality", f"{bounds.worst:g} is the worst, {bounds.best:g} the best"),
+        ("Quality", f"{bounds.worst:g} is the worst, {bounds.best:g} the best; {_LOSS}"),
         ("Carbon intensity", f"{describe_grid(grid)}: one figure for the whole study"),
         ("PUE", pue if grid.pue == 1 else f"{grid.pue:g}"),
     ]

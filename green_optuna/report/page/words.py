@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from green_optuna.selection import percent
 from green_optuna.units import format_co2e, quantity_heading, show_quantity
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def hypervolume_words(curve: HypervolumeCurve) -> list[str]:
         part = most.spent_co2e_kg / last.spent_co2e_kg
         said.append(
             f"{MOST_OF_IT:.0%} of it was there after trial {most.trial} had ended, for "
-            f"{format_co2e(most.spent_co2e_kg)} ({part:.0%} of all that was spent)."
+            f"{format_co2e(most.spent_co2e_kg)} ({percent(part)} of all that was spent)."
         )
     axes = ", ".join(
         f"{quantity_heading(axis.objective)} from {show_quantity(axis.objective, axis.best)} to "

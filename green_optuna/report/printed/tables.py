@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from green_optuna.checkpoints import label_of
 from green_optuna.provenance import describe_mixture
 from green_optuna.record import trial_intervals
+from green_optuna.report.interval_notes import interval_notes
 from green_optuna.report.printed.table import (
     Column,
     PrintTable,
@@ -20,7 +21,6 @@ from green_optuna.units import show_param
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from green_optuna.intervals import Interval
     from green_optuna.report.subject import Subject
 
 MAX_PARAMS: Final = 6
@@ -63,7 +63,7 @@ def front_table(subject: Subject) -> PrintTable:
             f"{of_what}."
         ),
         columns=(*columns, *params),
-        notes=(*_front_notes(subject), *_interval_notes(intervals), *left_out),
+        notes=(*_front_notes(subject), *map(note_in_print, interval_notes(intervals)), *left_out),
     )
 
 
@@ -129,19 +129,6 @@ def _front_notes(subject: Subject) -> list[str]:
     if subject.mixed:
         said.append(describe_mixture(subject.provenance))
     return [note_in_print(note) for note in (*said, *subject.candidates.notes)]
-
-
-def _interval_notes(intervals: Sequence[Mapping[str, Interval | None]]) -> list[str]:
-    """Say what intervals stand beside values; nothing where none does."""
-    known = [one for each in intervals for one in each.values() if one is not None]
-    if not known:
-        return []
-    confidences = sorted({f"{one.confidence:.0%}" for one in known})
-    counts = sorted({one.n for one in known})
-    values = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return [
-        f"With {' and '.join(confidences)} confidence intervals of the mean of {values} values."
-    ]
 
 
 def _param_columns(subject: Subject, rows: Sequence[int]) -> tuple[list[Column], list[str]]:

@@ -19,7 +19,7 @@ const QUANTITIES = {
   __proto__: null,
   quality_loss: { heading: "1 − quality", show: general },
   quality: { heading: "quality", show: general },
-  probability: { heading: "probability of it", show: percent },
+  probability: { heading: "probability", show: percent },
   co2e_kg: { heading: "CO2e", units: "mass" },
   energy_kwh: { heading: "energy", units: "energy" },
   n_params: { heading: "parameters", units: "count", show: count },
@@ -60,7 +60,10 @@ function general(value, digits = 4) {
   return String(Number(`${mantissa}e${power}`));
 }
 
+// A probability: 0% and 100% are what is certain.
 function percent(value) {
+  if (value >= 0.995 && value < 1) return "over 99%";
+  if (value > 0 && value < 0.005) return "under 1%";
   return `${whole(100 * value)}%`;
 }
 
