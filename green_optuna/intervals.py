@@ -88,10 +88,24 @@ def mean_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) ->
     if n < 2:
         # One value says nothing of how far the next one would be from it.
         return None
-    # Exact, so that equal values have their own value as the mean, and no width.
-    mean = statistics.mean(values)
-    half = student_t(n - 1, confidence) * statistics.stdev(values) / math.sqrt(n)
+    mean, spread = _mean_and_spread(values)
+    half = student_t(n - 1, confidence) * spread / math.sqrt(n)
     return Interval(mean=mean, low=mean - half, high=mean + half, confidence=confidence, n=n)
+
+
+def _mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
+    """Give the mean and the sample's standard deviation of two values or more.
+
+    Equal values have their own value as the mean, and no spread, whatever rounding makes of sums.
+    The statistics module is exact throughout, and takes twenty times as long.
+    """
+    if min(values) == max(values):
+        return float(values[0]), 0.0
+    n = len(values)
+    mean = math.fsum(values) / n
+    largest = max(abs(value - mean) for value in values)
+    square = math.fsum(((value - mean) / largest) ** 2 for value in values)
+    return mean, largest * math.sqrt(square / (n - 1))
 
 
 def standard_error(interval: Interval) -> float | None:

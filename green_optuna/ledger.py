@@ -267,4 +267,5 @@ def name_row(row: LedgerRow) -> str:
 
 def show_trainings(trainings: float) -> str:
     """Show a number of trainings to a person, with three digits: ``12.6 trainings``."""
-    return f"{format_count(float(f'{trainings:.3g}'))} trainings"
+    shown = format_count(float(f"{trainings:.3g}"))
+    return "1 training" if shown == "1" else f"{shown} trainings"

@@ -173,4 +173,4 @@ def pretty(self: object, printer: Printer, cycle: bool) -> None:  # noqa: ARG001
     A notebook keeps this text beside the HTML, for viewers that show none: all fields of a front
     would be megabytes.
     """
-    printer.text(str(self))
+    printer.text(shown_text(str(self)))

@@ -180,7 +180,7 @@ class StudyDisplay:
         )
         return {
             "text/html": html,
-            "text/plain": " ".join([f"{heading}.", *filter(None, sentences)]),
+            "text/plain": shown_text(" ".join([f"{heading}.", *filter(None, sentences)])),
         }
 
     def _choice(self, front: ParetoFront) -> tuple[Selection | None, str]:

@@ -24,6 +24,7 @@ from green_optuna.repricing import describe_grid, repriced_for
 from green_optuna.rules import BestQuality
 from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import describe_quantity, format_co2e
+from green_optuna.urls import shown_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -372,8 +373,9 @@ class Selection:
         scores = ", ".join(
             describe_quantity(name, value) for name, value in self.objectives.items()
         )
+        study = shown_text(self.study_name)
         said = [
-            f"Trial {self.label} of {self.study_name!r} ({self.describe_rule()}): {scores}",
+            f"Trial {self.label} of {study!r} ({self.describe_rule()}): {scores}",
             *self._saving_in_words(),
             self.describe_runner_up(),
         ]

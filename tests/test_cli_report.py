@@ -97,7 +97,7 @@ def test_report_shows_what_a_rule_chooses(
 def test_caps_that_no_trial_meets_are_said_on_the_page(report: Report, tmp_path: Path) -> None:
     """A report is no selection: it is written, without a choice."""
     shown = report("--rule", "best-quality", "--max", "n_params=1")
-    assert (shown.code, shown.err) == (0, "")
+    assert (shown.code, shown.err) == (0, "warning: no trial is chosen; the page says why.\n")
     page = read(tmp_path / "report.html")
     assert page.data["chosen"] is None
     assert "No model meets the caps: caps['n_params'] is 1" in page.text
@@ -162,3 +162,13 @@ def test_a_password_in_a_storage_is_nowhere(report: Report, known: str, tmp_path
         )
     assert report().code == 0
     assert re.search("s3cret", (tmp_path / "report.html").read_text(encoding="utf-8")) is None
+
+
+def test_a_width_that_is_none_is_refused_before_anything_is_written(
+    report: Report, tmp_path: Path
+) -> None:
+    """And is named as the command line does."""
+    ended = report("--figures", "figures", "--width", "0")
+    assert ended.code == 2
+    assert "--width is 0.0" in ended.err
+    assert not (tmp_path / "report.html").exists()

@@ -20,7 +20,7 @@ from green_optuna.energy import ComponentEnergy, Source, Trace
 from green_optuna.markup import MAX_CELL, in_html
 from green_optuna.runs import RunRecord
 from green_optuna.terms import ATTRIBUTE
-from green_optuna.units import format_co2e, format_energy
+from green_optuna.units import format_co2e, format_energy, show_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -200,7 +200,7 @@ def test_probabilities_stand_beside_the_members() -> None:
     assert front.probabilities is not None
     page = looked_at(front)
     assert "on the front" in page.text("th")
-    assert f"{front.probabilities[0]:.0%}" in page.text("td").split()
+    assert show_quantity("probability", front.probabilities[0]) in page.text("td")
     assert "95% interval" in looked_at(front.select()).text("td")
 
 
@@ -354,3 +354,12 @@ def test_objectives_of_hostile_names_are_shown(name: str) -> None:
     study.set_metric_names([name, f"other {name}"])
     study.add_trial(create_trial(values=[1.0, 2.0]))
     looked_at(go.pareto_front(study))
+
+
+def test_what_a_notebook_keeps_as_text_has_no_password_either() -> None:
+    """It is saved beside the HTML, and passed on with it."""
+    study = study_of([kept(0.9, 1e-6)], name="digits postgresql://someone:hunter2@db.example/d")
+    front = go.pareto_front(study)
+    for shown in (str(front), str(front.select())):
+        assert "db.example" in shown
+        assert "hunter2" not in shown

@@ -103,11 +103,17 @@ def report(
     from green_optuna.cli.grid import grid_of_text
     from green_optuna.cli.storage import find_study
     from green_optuna.config import RuleConfig
+    from green_optuna.drawing import check_width
     from green_optuna.front import pareto_front
     from green_optuna.terms import read_terms
 
     if output.suffix.lower() not in (".html", ".htm"):
         raise OptionError(f"--output is {str(output)!r}: the report is a page, name it .html.")
+    if figures is not None:
+        try:
+            check_width(width)
+        except OptionError as error:
+            raise OptionError(str(error).replace("width_in", "--width")) from error
     asked = rule is not None or tolerance is not None or caps
     config = RuleConfig(name=rule or "tolerance", relative=tolerance, caps=amounts("--max", caps))
     found = find_study(study, storage)
@@ -125,6 +131,8 @@ def report(
         )
         made = config.make(spell=flag) if asked else None
         traces = _read_traces(front, made, mlflow_uri)
+        if asked and front.subject(made).choice is None:
+            say("warning: no trial is chosen; the page says why.")
         with _written(output):
             typer.echo(str(front.report(output, rule=made, traces=traces)))
         if figures is not None:

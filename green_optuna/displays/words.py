@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from green_optuna.markup import NOT_KNOWN, in_words, shortened
 from green_optuna.units import quantity_heading, show_quantity
+from green_optuna.urls import shown_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +38,8 @@ def describe_front(candidates: Candidates, rows: Sequence[int]) -> str:
 
 
 def named(study_name: str) -> str:
-    """Give a study's name in quotes, and not too much of it."""
-    return repr(shortened(study_name, MAX_NAME))
+    """Give a study's name in quotes, without passwords of addresses, and not too much of it."""
+    return repr(shortened(shown_text(study_name), MAX_NAME))
 
 
 def _counted(n: int, what: str) -> str:

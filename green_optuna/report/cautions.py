@@ -132,12 +132,14 @@ def _estimated(subject: Subject) -> Caution | None:
     if not names:
         return None
     whole_kwh = math.fsum(sum(one["energy_kwh"].values()) for one in measured)
-    share = percent(math.fsum(amounts_kwh) / whole_kwh) if whole_kwh > 0 else "nothing"
+    of_all = ""
+    if whole_kwh > 0:
+        share = percent(math.fsum(amounts_kwh) / whole_kwh)
+        of_all = f", which is {share} of what the completed trials used"
     return Caution(
         "Energy is partly estimated",
-        f"That of {listed(dict.fromkeys(names.values()))} is estimated ({'; '.join(names)}), which "
-        f"is {share} of what the completed trials used; green-optuna doctor says why, and what "
-        "would mend it.",
+        f"That of {listed(dict.fromkeys(names.values()))} is estimated ({'; '.join(names)})"
+        f"{of_all}; green-optuna doctor says why, and what would mend it.",
     )
 
 

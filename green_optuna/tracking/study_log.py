@@ -224,22 +224,25 @@ class StudyLog:
             self._front_at_s = time.monotonic()
         self._pass_on_front()
 
-    def _pass_on_front(self, *, changed_only: bool = True) -> ParetoFront | None:
+    def _pass_on_front(self, *, changed_only: bool = True) -> list[tuple[Tracker, ParetoFront]]:
+        """Tell the trackers of the front; give those that took it, with the front."""
         if self._study is None:
-            return None
+            return []
         try:
             front = pareto_front(self._study, allow_mixed=True)
         except Exception as error:
             # The storage may be gone (a temporary folder, a server): nothing depends on it.
             _logger.warning("The Pareto front was not passed on: %s", shown_text(repr(error)))
-            return None
+            return []
         if changed_only and front.numbers == self._front:
-            return None
+            return []
         self._front = front.numbers
+        there = []
         for tracker in self._trackers:
             with self._trouble.tolerated(tracker, of_trials=False):
                 tracker.log_front(front)
-        return front
+                there.append((tracker, front))
+        return there
 
     def end(self) -> None:
         """Pass on the last front, and a report: the process ends, or is at other studies."""
@@ -249,11 +252,10 @@ class StudyLog:
         if self._any_trial:
             self._trouble.send_again(self._trackers, patience_s=LAST_REPLAY_PATIENCE_S)
             # The front may be as it was, and what the study has spent is not.
-            front = self._pass_on_front(changed_only=False)
-            if front is not None:
-                for tracker in self._trackers:
-                    with self._trouble.tolerated(tracker, of_trials=False):
-                        _log_report(tracker, front, anew=False)
+            # Who did not take the front is away: a process that ends waits for it once.
+            for tracker, front in self._pass_on_front(changed_only=False):
+                with self._trouble.tolerated(tracker, of_trials=False):
+                    _log_report(tracker, front, anew=False)
         study, self._study = self._study, None
         if study is None:
             return

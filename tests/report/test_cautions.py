@@ -160,12 +160,11 @@ def test_few_trials_are_said_to_have_missed_the_best_perhaps() -> None:
     assert 0.9**FEW_TRIALS < 0.05 < 0.9 ** (FEW_TRIALS - 1)
 
 
-def test_that_no_error_is_known_is_said_as_the_uncertainty_says_it() -> None:
+def test_that_no_error_is_known_is_said_in_words_for_all() -> None:
     """Each trial ran once; a front without members has nothing to be sure of."""
-    study = study_of([kept(0.5, 1e-6)])
-    reason = go.pareto_front(study).uncertainty.reason
-    assert told_of(study)["How much is chance is not known"] == reason
-    assert "How much is chance is not known" not in told_of(study_of([]))
+    title = "How much is chance is not known"
+    assert told_of(study_of([kept(0.5, 1e-6)]))[title].startswith("Each trial ran once, so that")
+    assert title not in told_of(study_of([]))
 
 
 def test_infinite_losses_are_named() -> None:

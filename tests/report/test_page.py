@@ -24,6 +24,7 @@ from green_optuna.report.page.html import page, visible, with_real_signs
 from green_optuna.terms import ATTRIBUTE
 
 from .hostile import HOSTILE, foreign_study, trials_named
+from .print_studies import study_by_hand
 from .reading import Reading
 
 if TYPE_CHECKING:
@@ -326,3 +327,39 @@ def test_passwords_in_addresses_are_nowhere_on_the_page() -> None:
     text = page(go.pareto_front(study_of([trial])).subject())
     assert "db.example" in text
     assert "hunter2" not in text
+
+
+def test_what_was_measured_and_came_to_nothing_was_measured() -> None:
+    """Zero is a figure; of what nobody measured, there is none."""
+    measured = read(go.pareto_front(study_of([kept(0.8, 0.0)])))
+    assert "Nothing was measured" not in measured.text
+    shown = read(go.pareto_front(study_by_hand([create_trial(values=[1.0, 2.0])], ("a", "b"))))
+    assert "Not measured, and not counted: trial 0." in shown.text
+    assert shown.data["hypervolume"] is None
+    assert "What each gram bought" not in shown.text
+
+
+def test_no_draws_are_spoken_of_where_there_were_none() -> None:
+    """A study without a feasible trial has no probabilities, and no reason why."""
+    study = study_of([kept(0.8, 1e-6, constraints={"cap": 1.0})])
+    assert "share of draws" not in read(go.pareto_front(study)).text
+
+
+def test_the_quality_has_its_interval_on_the_page() -> None:
+    """Both ends are those of its loss, turned round; a line says what intervals they are."""
+    front = go.pareto_front(made_study(30, repeats=True))
+    chosen = front.select()
+    loss = chosen.intervals["quality_loss"]
+    assert loss is not None
+    shown = " ".join(read(front).text.split())
+    assert f"({1 - loss.high:.4g} to {1 - loss.low:.4g})" in shown
+    assert "95% confidence intervals of the mean of 3 values" in shown
+
+
+def test_a_saving_of_nearly_all_is_not_all() -> None:
+    """Less than all of the CO2e is over 99 % of it, and next to nothing is no card."""
+    shown = read(go.pareto_front(study_of([kept(0.9, 1e-3), kept(0.895, 1e-6)])))
+    assert "over 99 % less" in shown.text
+    assert "100 % less" not in shown.text
+    shown = read(go.pareto_front(study_of([kept(0.9, 1.001e-6), kept(0.895, 1e-6)])))
+    assert "0 % less" not in shown.text

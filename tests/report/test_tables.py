@@ -296,6 +296,7 @@ def test_the_ledger_has_a_row_an_account_and_their_sum() -> None:
     trials = [kept(0.9, 18e-6), kept(0.8, 6e-6, state=TrialState.FAIL)]
     front = go.pareto_front(study_of(trials))
     table = ledger_table(front.subject())
+    assert table is not None
     assert [column.heading for column in table.columns] == [
         "spent on",
         "trials",
@@ -317,8 +318,18 @@ def test_trials_that_were_not_measured_are_said() -> None:
     """Whatever they used is in no row."""
     study = study_of([kept(0.9, 6e-6)])
     study.add_trial(named_study([(0.5, 1.0, 1.0)], ("a", "b", "c")).trials[0])
-    (note,) = ledger_table(go.pareto_front(study).subject()).notes
+    table = ledger_table(go.pareto_front(study).subject())
+    assert table is not None
+    (note,) = table.notes
     assert "trial 1" in note
+
+
+def test_a_study_that_nobody_measured_has_no_ledger(tmp_path: Path) -> None:
+    """Nobody knows what it used: a table of zeros would say otherwise."""
+    front = go.pareto_front(named_study([(0.5, 1.0, 1.0)], ("a", "b", "c")))
+    assert ledger_table(front.subject()) is None
+    assert not [*tmp_path.glob("ledger.*")]
+    assert "ledger.md" not in {path.name for path in front.save_figures(tmp_path, formats=[])}
 
 
 # The rules
@@ -403,7 +414,7 @@ def test_markdown_is_caption_table_and_notes() -> None:
     )
 
 
-@pytest.mark.parametrize("make", [front_table, rules_table, ledger_table])
+@pytest.mark.parametrize("make", [front_table, rules_table])
 def test_hostile_names_stay_in_their_cells(make: object) -> None:
     """Neither a tag, nor a command, nor a cell more, in whichever form; and none is endless."""
     table: PrintTable = make(hostile_front().subject())  # type: ignore[operator]

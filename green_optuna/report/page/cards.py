@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from green_optuna.selection import Selection
 
 
+# A smaller share is none to speak of.
+LEAST_SAVING = 0.005
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """A figure that stands large at the top.
@@ -51,7 +55,7 @@ def _of_choice(choice: Selection) -> Iterator[Card]:
         kg = measurement.co2e_per_run_kg
         lasting = format_duration(measurement.duration_per_run_s)
         yield Card(format_co2e(kg), f"of CO2e for one training of it, in {lasting}", f"{kg!r} kg")
-    if saving is not None and saving.share is not None and saving.co2e_kg > 0:
+    if saving is not None and saving.share is not None and saving.share >= LEAST_SAVING:
         yield Card(
             f"{percent(saving.share)} less",
             f"CO2e than trial {saving.against}, which has the best quality",

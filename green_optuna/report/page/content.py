@@ -70,8 +70,8 @@ def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
 
 
 def _hypervolume(curve: HypervolumeCurve) -> dict[str, list[float]] | None:
-    """Give the curve's points, from where nothing was spent on; None where it has none."""
-    if not curve.points:
+    """Give the curve's points, from where nothing was spent on; None where nothing ever was."""
+    if not curve.points or curve.points[-1].spent_co2e_kg <= 0:
         return None
     return {
         "co2e_kg": [0.0, *(point.spent_co2e_kg for point in curve.points)],

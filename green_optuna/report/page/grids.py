@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from green_optuna.figures import not_drawn
+from green_optuna.report.page.cards import LEAST_SAVING
 from green_optuna.selection import Selection, percent
 from green_optuna.units import format_co2e, format_energy, quantity_heading, show_quantity
 
@@ -108,8 +109,11 @@ def _saving_in_words(selection: Selection) -> str:
         return ""
     if str(saving.against) == selection.label:
         return "has the best quality"
-    more = "less" if saving.co2e_kg >= 0 else "more"
-    share = "" if saving.share is None else f", {percent(abs(saving.share))}"
+    if saving.co2e_kg == 0:
+        return "as much"
+    more = "less" if saving.co2e_kg > 0 else "more"
+    told = saving.share is not None and abs(saving.share) >= LEAST_SAVING
+    share = f", {percent(abs(saving.share))}" if told and saving.share is not None else ""
     return f"{format_co2e(abs(saving.co2e_kg))}{share} {more}"
 
 

@@ -113,7 +113,7 @@ def shown_of(subject: Subject, content: dict[str, Any], curve: HypervolumeCurve)
         ledger_parts=_ledger_parts(subject),
         ledger=grids.ledger_table(subject),
         hypervolume_words=hypervolume_words(curve),
-        has_hypervolume=bool(curve.points),
+        has_hypervolume=content["hypervolume"] is not None,
         terms=terms_of(subject),
         made=_made(),
     )

@@ -30,9 +30,16 @@ def terms_of(subject: Subject) -> list[tuple[str, str]]:
         *_agreed(terms, grid),
         *([] if repricing is None else [("Repriced", str(repricing))]),
         *(("Measured", str(group)) for group in subject.provenance),
-        ("How sure", subject.uncertainty.reason or _PROBABILITY),
+        *_how_sure(subject),
         ("Not counted", "Emissions of making the hardware, and what other programs used."),
     ]
+
+
+def _how_sure(subject: Subject) -> list[tuple[str, str]]:
+    uncertainty = subject.uncertainty
+    if uncertainty.reason is not None:
+        return [("How sure", uncertainty.reason)]
+    return [] if uncertainty.probabilities is None else [("How sure", _PROBABILITY)]
 
 
 def _agreed(terms: StudyTerms, grid: Grid) -> list[tuple[str, str]]:

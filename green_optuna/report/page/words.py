@@ -49,7 +49,7 @@ def importance_notes(decided: Sequence[Importance]) -> list[str]:
 def ledger_words(subject: Subject) -> list[str]:
     """Say what the search cost, against a training of the choice."""
     ledger, choice = subject.candidates.ledger, subject.choice
-    if ledger.energy_kwh <= 0:
+    if not ledger.n_trials and ledger.energy_kwh <= 0:
         return [ledger.note() or "Nothing was measured in this study."]
     if choice is None:
         return [ledger.summary()]
@@ -61,14 +61,15 @@ def hypervolume_words(curve: HypervolumeCurve) -> list[str]:
     if not curve.points:
         return [curve.reason] if curve.reason else []
     last = curve.points[-1]
+    if last.spent_co2e_kg <= 0:
+        return []
     said = [HYPERVOLUME_WORDS]
     most = next(point for point in curve.points if point.share >= MOST_OF_IT)
-    if last.spent_co2e_kg > 0:
-        part = most.spent_co2e_kg / last.spent_co2e_kg
-        said.append(
-            f"{MOST_OF_IT:.0%} of it was there after trial {most.trial} had ended, for "
-            f"{format_co2e(most.spent_co2e_kg)} ({percent(part)} of all that was spent)."
-        )
+    part = percent(most.spent_co2e_kg / last.spent_co2e_kg)
+    said.append(
+        f"{MOST_OF_IT:.0%} of it was there after trial {most.trial} had ended, for "
+        f"{format_co2e(most.spent_co2e_kg)} ({part} of all that was spent)."
+    )
     axes = ", ".join(
         f"{quantity_heading(axis.objective)} from {show_quantity(axis.objective, axis.best)} to "
         f"{show_quantity(axis.objective, axis.worst)}{' (logarithmic)' if axis.logarithmic else ''}"
@@ -76,7 +77,13 @@ def hypervolume_words(curve: HypervolumeCurve) -> list[str]:
     )
     said.append(f"The space: {axes}, and a tenth beyond.")
     if curve.n_not_measured:
-        said.append(f"{curve.n_not_measured} trials were not measured, and add nothing here.")
+        n = curve.n_not_measured
+        trials = (
+            "1 trial was not measured, and adds"
+            if n == 1
+            else f"{n} trials were not measured, and add"
+        )
+        said.append(f"{trials} nothing here.")
     if curve.thinned:
         said.append("Of so many trials, not each has a point of its own.")
     return said

@@ -29,12 +29,12 @@ FIGURES: Final[tuple[Callable[[Subject], Iterable[PrintFigure]], ...]] = (
 )
 """What makes the figures: each gives those for which a subject has something to show."""
 
-TABLES: Final[tuple[Callable[[Subject], PrintTable], ...]] = (
+TABLES: Final[tuple[Callable[[Subject], PrintTable | None], ...]] = (
     front_table,
     ledger_table,
     rules_table,
 )
-"""What makes the tables."""
+"""What makes the tables: each None where a subject has nothing for it."""
 
 FRONT_ENDINGS: Final = (*(f".{kind}" for kind in KINDS), ".md", ".tex")
 """How the name of a file may end that :func:`front_file` gives."""
@@ -125,8 +125,9 @@ def _files(
                 yield f"{figure.name}.{kind}", figure.to_bytes(kind, width_in)
     for made in TABLES:
         table = made(subject)
-        for ending in (".md", ".tex"):
-            yield f"{table.name}{ending}", _written(table, ending)
+        if table is not None:
+            for ending in (".md", ".tex"):
+                yield f"{table.name}{ending}", _written(table, ending)
 
 
 def _written(table: PrintTable, ending: str) -> str:

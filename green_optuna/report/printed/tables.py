@@ -67,9 +67,11 @@ def front_table(subject: Subject) -> PrintTable:
     )
 
 
-def ledger_table(subject: Subject) -> PrintTable:
-    """Give what the search spent, an account a row, and their sum."""
+def ledger_table(subject: Subject) -> PrintTable | None:
+    """Give what the search spent, an account a row, and their sum; None where nobody measured."""
     ledger = subject.candidates.ledger
+    if not ledger.n_trials and ledger.energy_kwh <= 0:
+        return None
     counts = ["" if row.account == "overhead" else str(row.n_trials) for row in ledger.rows]
     shares = [f"{ledger.share(row):.1%}" for row in ledger.rows]
     energies_kwh = [*(row.energy_kwh for row in ledger.rows), ledger.energy_kwh]
@@ -100,7 +102,7 @@ def rules_table(subject: Subject) -> PrintTable:
     notes = [] if choice is None else [f"{_CHOSEN} The choice."]
     if choice is None and subject.no_choice:
         notes.append(f"No choice: {subject.no_choice}")
-    for name, other in subject.others.items():
+    for name, other in subject.others.items() if subject.rows else ():
         if isinstance(other, str):
             notes.append(f"{name}: {other}")
         else:
