@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna.cards import ModelCard
 from green_optuna.checkpoints import checkpoint_of, label_of, name_of
-from green_optuna.displays import selection_html
 from green_optuna.errors import OptionError
 from green_optuna.markup import pretty
 from green_optuna.pareto import dominance
@@ -386,6 +385,8 @@ class Selection:
     def _repr_html_(self) -> str:
         """Show it in a notebook: what it is, why it was selected, where it lies on the front."""
         said = (self.describe_rule(), *self._saving_in_words(), self.describe_runner_up())
+        from green_optuna.displays import selection_html
+
         return selection_html(
             self.candidates, self.front, self._row, said=said, intervals=self.intervals
         )

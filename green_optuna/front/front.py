@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna.candidates import Candidates
 from green_optuna.checkpoints import label_of, name_of
-from green_optuna.displays import describe_front, describe_spending, front_html
 from green_optuna.errors import EmptyStudyError, NoModelMeetsCapsError, OptionError
 from green_optuna.figures import front_figure
 from green_optuna.folders import write_atomically
@@ -18,7 +17,6 @@ from green_optuna.plain import finite_or_none
 from green_optuna.provenance import Provenance, describe_mixture, is_mixed
 from green_optuna.references import joint_rows, reference_rows
 from green_optuna.report.choices import choices_of
-from green_optuna.report.printed import FRONT_ENDINGS, front_file, save_figures
 from green_optuna.report.subject import Subject
 from green_optuna.rules import as_rule
 from green_optuna.selection import Selection
@@ -138,11 +136,15 @@ class ParetoFront:
 
     def __str__(self) -> str:
         """Say how many trials are on it, what to know of it, and what the search spent."""
+        from green_optuna.displays import describe_front, describe_spending
+
         said = describe_front(self.candidates, self.rows), self.note
         return " ".join(filter(None, (*said, describe_spending(self.candidates))))
 
     def _repr_html_(self) -> str:
         """Show it in a notebook: its members, where they lie, and what the search spent."""
+        from green_optuna.displays import front_html
+
         return front_html(
             self.candidates,
             self.rows,
@@ -384,6 +386,8 @@ class ParetoFront:
             EmptyStudyError: There is no member of the front to draw in a figure for print.
             MissingPackageError: Matplotlib is not installed, and a figure for print needs it.
         """
+        from green_optuna.report.printed import FRONT_ENDINGS, front_file
+
         target = Path(path)
         text: str | bytes
         if target.suffix == ".json":
@@ -430,5 +434,7 @@ class ParetoFront:
             OptionError: A format or the rule is unknown, or the width is none that could be read.
             MissingPackageError: Matplotlib is not installed.
         """
+        from green_optuna.report.printed import save_figures
+
         subject = self.subject(rule, traces=traces)
         return save_figures(subject, folder, formats, width_in=width_in)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import atexit
-
-# What a report leans on, such as joblib, imports this, which Python refuses to a process that ends.
-import concurrent.futures.process  # noqa: F401
 import contextlib
 import logging
 import math
@@ -191,6 +188,8 @@ class StudyLog:
 
         A tracker that takes it is also told of those that it could not take before.
         """
+        if not self._any_trial:
+            _prepare_for_the_end()
         self._any_trial = True
         there: list[Tracker] = []
         without_files = trial
@@ -264,6 +263,11 @@ class StudyLog:
                 tracker.end_study(study.study_name, self._terms)
         atexit.unregister(self.end)
         self._finalizer.cancel()
+
+
+def _prepare_for_the_end() -> None:
+    """Import what a report leans on, by way of joblib: Python refuses it to a process that ends."""
+    import concurrent.futures.process  # noqa: F401
 
 
 def _keeps_models(tracker: Tracker) -> bool:
