@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import optuna
 import pytest
 
 from .pages import find_chromium, opened_chromium, visiting
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
+
+
+# Of a module, for its fixtures make studies too: a test's report carries what they log, and pytest's
+# own processes pass on no halves of characters, which hostile names have.
+@pytest.fixture(scope="module", autouse=True)
+def _quiet_optuna_in_fixtures() -> Iterator[None]:
+    """Leave Optuna's log out of what the fixtures of a module write."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    yield
+    optuna.logging.set_verbosity(verbosity)
 
 
 # Of one module: while Playwright runs, no other test could use asyncio.
