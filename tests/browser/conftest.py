@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 
-# Of a module, for its fixtures make studies too: a test's report carries what they log, and pytest's
-# own processes pass on no halves of characters, which hostile names have.
+# Of a module, for its fixtures make studies too. A report carries what they log, and pytest's
+# processes pass on no halves of characters, which hostile names have.
 @pytest.fixture(scope="module", autouse=True)
 def _quiet_optuna_in_fixtures() -> Iterator[None]:
     """Leave Optuna's log out of what the fixtures of a module write."""
