@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
+from kept import kept
 from made import REFERENCES, made_study
+from optuna.distributions import CategoricalDistribution
 from playwright.sync_api import expect
 from report.hostile import HOSTILE, foreign_study, trials_named
 
@@ -80,6 +82,7 @@ def fronts(folder: Path) -> dict[str, go.ParetoFront]:  # noqa: ARG001 - setting
         "five objectives": go.pareto_front(made_study(30, objectives=FIVE)),
         "hostile": go.pareto_front(made, references=references),
         "hostile metrics": go.pareto_front(foreign_study([*HOSTILE[:2], "constructor"])),
+        "choices": go.pareto_front(study_of_choices()),
         "foreign": go.pareto_front(foreign_study(["loss", "toString"])),
     }
 
@@ -377,7 +380,7 @@ RINGS = """
 def test_rings_are_round_their_points(
     looking: Looking, fronts: dict[str, go.ParetoFront], name: str
 ) -> None:
-    """On linear and logarithmic axes, and on one of choices, which gets no new choice by it."""
+    """On linear and logarithmic axes, and on one of choices."""
     with looking("normal") as page:
         see_all(page)
         page.locator("#param-name").select_option(label=name)
@@ -391,8 +394,59 @@ def test_rings_are_round_their_points(
             place = places_in(figure)[row]
             (ring,) = figure.evaluate(RINGS)
             assert ring == pytest.approx(place, abs=1.5)
-        choices = page.locator("#param-plot").evaluate("one => one._fullLayout.xaxis._categories")
-        assert sorted(choices) == (["adam", "sgd"] if name == "optimiser" else [])
+
+
+LONG = "/models/pretrained/checkpoints/residual-network-version-"
+CHOICES = (
+    (True, False),
+    (None, 4, 0.5, "big"),
+    ('<a href="https://evil.example/x">click</a>', "<b>b</b>&amp;lt;", "$x^2$"),
+    (f"{LONG}3", f"{LONG}1", "never tried"),
+    (float("nan"), float("inf"), 2**60 + 1),
+)
+
+
+def study_of_choices() -> optuna.Study:
+    """A study with a hyperparameter for each row of `CHOICES`, of which it tries all but one."""
+    study = made_study(0, name="choices")
+    for number in range(12):
+        trial = kept(0.9 - 0.01 * number, 1e-6 / (1 + number))
+        spaces = {f"p{nth}": CategoricalDistribution(one) for nth, one in enumerate(CHOICES)}
+        seen = {
+            name: [one for one in space.choices if one != "never tried"]
+            for name, space in spaces.items()
+        }
+        trial.params = {name: those[number % len(those)] for name, those in seen.items()}
+        trial.distributions = spaces
+        study.add_trial(trial)
+    return study
+
+
+def test_each_choice_has_a_place_and_a_name_of_its_own(looking: Looking) -> None:
+    """In the distribution's order, rings with their points, and what looks like a link is text."""
+    expected = [
+        ["True", "False"],
+        ["None", "4", "0.5", "big"],
+        ['<a href="https:…e/x">click</a>', "<b>b</b>&amp;lt;", "$x^2$"],
+        ["/models/pretrai…work-version-3", "/models/pretrai…work-version-1"],
+        ["nan", "inf", str(2**60 + 1)],
+    ]
+    with looking("choices") as page:
+        see_all(page)
+        plot = page.locator("#param-plot")
+        for number, names in enumerate(expected):
+            page.locator("#param-name").select_option(index=number)
+            page.locator(f'#front button[data-select="{number}"]').click()
+            assert plot.locator(".xtick text").all_text_contents() == names
+            assert plot.locator(".xtick a[*|href], .xtick b").count() == 0
+            places = places_in(plot)
+            assert sorted(places) == [*range(12)]
+            columns = [places[row][0] for row in range(len(names))]
+            assert columns == sorted(set(columns))
+            (ring,) = plot.evaluate(RINGS)
+            assert ring == pytest.approx(places[number], abs=1.5)
+        assert [row["param_p1"] for row in rows_of(page)][:2] == ["None", 4]
+        expect(page.locator("#trials-table tbody tr").first).to_contain_text("None")
 
 
 def listed(page: Page) -> list[str]:

@@ -12,12 +12,13 @@ from green_optuna import pareto
 from green_optuna.figures import is_logarithmic
 from green_optuna.plain import finite_or_none
 from green_optuna.record import REPORTS_ATTRIBUTE, reports_from_rows
-from green_optuna.report.page.trials import all_trials
+from green_optuna.report.page.trials import PARAM, all_trials, plain_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import numpy.typing as npt
+    from optuna.distributions import BaseDistribution
 
     from green_optuna.energy import Trace
     from green_optuna.report.hypervolume import HypervolumeCurve
@@ -79,15 +80,31 @@ def _hypervolume(curve: HypervolumeCurve) -> dict[str, list[float]] | None:
     }
 
 
-def _params(subject: Subject) -> dict[str, list[str]]:
-    """Name the hyperparameters of the candidates, and those whose range is logarithmic."""
+def _params(subject: Subject) -> dict[str, list[Any]]:
+    """Name the hyperparameters of the candidates, those whose range is logarithmic, and choices.
+
+    ``choices`` has for each hyperparameter the choices that were seen, in the distribution's order
+    and as in the table; None where it is a number.
+    """
     ranges = {
         name: distribution
         for trial in subject.candidates.trials
         for name, distribution in trial.distributions.items()
     }
     logarithmic = [name for name, one in ranges.items() if getattr(one, "log", False)]
-    return {"params": sorted(ranges), "log_params": logarithmic}
+    names = sorted(ranges)
+    choices = [_seen_choices(subject, name, ranges[name]) for name in names]
+    return {"params": names, "log_params": logarithmic, "choices": choices}
+
+
+def _seen_choices(subject: Subject, name: str, distribution: BaseDistribution) -> list[Any] | None:
+    choices = getattr(distribution, "choices", None)
+    if choices is None:
+        return None
+    trials = subject.candidates.trials
+    # By what they look like: 1 equals True, NaN equals nothing, and a list has no hash.
+    seen = {repr(trial.params[name]) for trial in trials if name in trial.params}
+    return [plain_cell(f"{PARAM}{name}", one) for one in choices if repr(one) in seen]
 
 
 def _drawn(subject: Subject) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.checkpoints import checkpoint_of, label_of
@@ -55,18 +56,24 @@ def all_trials(subject: Subject) -> dict[str, Any]:
     extra = sorted({name for one in others for name in one if name.startswith(PARAM)} - {*columns})
     names = [*dict.fromkeys((*_FIRST, *columns, *extra, "reason"))]
     records += others
+    records = [{name: plain_cell(name, one) for name, one in record.items()} for record in records]
     told = [name for name in names if _tells(name, records)]
     return {
         "n_candidates": len(candidates.trials),
         "names": told,
-        "columns": {
-            name: [_as_a_browser_counts(record.get(name)) for record in records] for name in told
-        },
+        "columns": {name: [record.get(name) for record in records] for name in told},
     }
 
 
-def _as_a_browser_counts(value: Any) -> Any:  # noqa: ANN401 - whatever a hyperparameter may be
-    """Give a value, or the digits of a whole number that JavaScript would round, such as a seed."""
+def plain_cell(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a hyperparameter may be
+    """Give a value of a column as JSON can hold it, told from one that is not there.
+
+    A hyperparameter's None, infinities and NaN become their names, and a whole number that
+    JavaScript would round, such as a seed, its digits.
+    """
+    no_number = isinstance(value, float) and not math.isfinite(value)
+    if name.startswith(PARAM) and (value is None or no_number):
+        return str(value)
     if type(value) is not int or abs(value) <= 2**53:
         return value
     return value if value.bit_length() < 1024 and int(float(value)) == value else str(value)

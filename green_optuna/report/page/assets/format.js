@@ -152,6 +152,12 @@ function shorten(text, most) {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }
 
+// Names alike often differ at their ends: paths, versions, numbers.
+function shortenMiddle(text, most) {
+  const half = Math.floor((most - 1) / 2);
+  return text.length <= most ? text : `${text.slice(0, most - 1 - half)}…${text.slice(-half)}`;
+}
+
 // The unit in which an axis reads best, and by how much its values are to be multiplied.
 function axisUnit(name, values) {
   const quantity = quantityOf(name);

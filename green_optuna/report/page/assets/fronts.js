@@ -57,8 +57,9 @@ function points(group, places, type) {
     unselected: { marker: { opacity: 0.7 } },
   };
   if (type === "scatter3d" && mark.startsWith("x-thin")) trace.marker.symbol = "x";
-  for (const [axis, { name, factor }] of Object.entries(places)) {
-    trace[axis] = rows.map((row) => scaledOrNull(value(row, name), factor));
+  for (const [axis, place] of Object.entries(places)) {
+    const { name, factor } = place;
+    trace[axis] = rows.map((row) => coordinate(row, place));
     if (group.errors && type === "scatter") {
       trace[`error_${axis}`] = errorBars(rows, name, factor, colour);
     }
@@ -66,23 +67,27 @@ function points(group, places, type) {
   return trace;
 }
 
-function scaledOrNull(cell, factor) {
-  return typeof cell === "number" ? cell * factor : cell;
+// Where a row is on an axis: at its value there, or, of choices, at the number of its own.
+function coordinate(row, { name, factor, choices }) {
+  const cell = value(row, name);
+  if (!choices) return typeof cell === "number" ? cell * factor : null;
+  const at = choices.findIndex((one) => JSON.stringify(one) === JSON.stringify(cell));
+  return at < 0 ? null : at;
 }
 
 // A circle of nine pixels about a point, as a path: Plotly's own goes wrong on a logarithmic axis.
 const CIRCLE = "M9,0C9,5,5,9,0,9C-5,9,-9,5,-9,0C-9,-5,-5,-9,0,-9C5,-9,9,-5,9,0Z";
 
 // Give rings round some rows, as wide as they are whatever the axes.
-function ringsOf(places, named = (cell) => cell) {
+function ringsOf(places) {
   return (rows) => {
     // Of many, thin ones leave something to be seen of the points.
     const line = { width: rows.length > 40 ? 1 : 3, color: colours().picked };
     const circle = { type: "path", path: CIRCLE, xsizemode: "pixel", ysizemode: "pixel", line };
     return rows.flatMap((row) => {
-      const [x, y] = [places.x, places.y].map(({ name, factor }) => scaledOrNull(value(row, name), factor));
+      const [x, y] = [coordinate(row, places.x), coordinate(row, places.y)];
       if (x === null || y === null) return [];
-      return [{ ...circle, name: String(row), xanchor: named(x), yanchor: y }];
+      return [{ ...circle, name: String(row), xanchor: x, yanchor: y }];
     });
   };
 }
@@ -91,8 +96,8 @@ function ringsOf(places, named = (cell) => cell) {
 function spaceRingOf(places) {
   return (rows) => {
     const update = { customdata: [rows] };
-    for (const [axis, { name, factor }] of Object.entries(places)) {
-      update[axis] = [rows.map((row) => scaledOrNull(value(row, name), factor))];
+    for (const [axis, place] of Object.entries(places)) {
+      update[axis] = [rows.map((row) => coordinate(row, place))];
     }
     return update;
   };
@@ -192,8 +197,8 @@ function pairFigure(first, second) {
       type: "scatter",
       mode: "lines",
       hoverinfo: "skip",
-      x: stairs.map((row) => scaledOrNull(value(row, second), x.factor)),
-      y: stairs.map((row) => scaledOrNull(value(row, first), y.factor)),
+      x: stairs.map((row) => coordinate(row, places.x)),
+      y: stairs.map((row) => coordinate(row, places.y)),
       line: { shape: "hv", color: colour.front, width: 1.5 },
     };
     const traces = [

@@ -139,33 +139,35 @@ function startParams() {
   if (!place) return;
   const menu = (id) => document.getElementById(id);
   const one = chart(place, () => {
-    const name = data.params[Number(menu("param-name").value)];
+    const number = Number(menu("param-name").value);
+    const [name, choices] = [data.params[number], data.choices[number]];
     const objective = data.objectives[Number(menu("param-objective").value)];
     const y = axisOf(objective, valuesFor(objective), { logarithmic: data.logarithmic[objective] });
     const column = `param_${name}`;
-    const places = { x: { name: column, factor: 1 }, y: { name: objective, factor: y.factor } };
-    const numbers = table.columns[column].every((cell) => cell === null || typeof cell === "number");
-    const xaxis = {
-      ...axisOf(column, []).layout,
-      type: !numbers ? "category" : data.log_params.includes(name) ? "log" : "linear",
-    };
+    const places = { x: { name: column, factor: 1, choices }, y: { name: objective, factor: y.factor } };
+    const xaxis = axisOf(column, []).layout;
+    if (choices) Object.assign(xaxis, choiceTicks(choices, place.clientWidth));
+    else if (data.log_params.includes(name)) xaxis.type = "log";
     const traces = [
-      ...groups().map((group) => textual(points({ ...group, errors: false }, places, "scatter"), numbers)),
-      ...(data.chosen === null ? [] : [textual(star(places, "scatter"), numbers)]),
+      ...groups().map((group) => points({ ...group, errors: false }, places, "scatter")),
+      ...(data.chosen === null ? [] : [star(places, "scatter")]),
     ];
     place.setAttribute("aria-label", `${headingOf(objective)} against ${visible(name)}`);
     const layout = baseLayout({ xaxis, yaxis: y.layout, uirevision: `${column} ${objective}` });
-    return { traces, layout, ring: ringsOf(places, (cell) => (numbers ? cell : categoryOf(cell))) };
+    return { traces, layout, ring: ringsOf(places) };
   });
   for (const id of ["param-name", "param-objective"]) menu(id).addEventListener("change", () => one.drawn && draw(one));
 }
 
-function textual(trace, numbers) {
-  return numbers ? trace : { ...trace, x: trace.x.map((cell) => (cell === null ? null : categoryOf(cell))) };
-}
-
-function categoryOf(cell) {
-  return plain(shorten(show("", cell), 30));
+// A place for each choice, whatever it is called; names too many for the width stand at some.
+function choiceTicks(choices, width) {
+  const every = Math.ceil(choices.length / Math.max(4, width / 18));
+  const numbers = [...choices.keys()].filter((number) => number % every === 0);
+  return {
+    tickvals: numbers,
+    ticktext: numbers.map((number) => plain(shortenMiddle(show("", choices[number]), 30))),
+    range: [-0.5, choices.length - 0.5],
+  };
 }
 
 function startHypervolume() {
