@@ -194,6 +194,13 @@ def lone_rows(places: dict[int, tuple[float, float]], count: int) -> list[int]:
     return sorted(places, key=room, reverse=True)[:count]
 
 
+def along(front: go.ParetoFront) -> list[int]:
+    """Give the members as a reader goes along them: by the second objective, or by the only one."""
+    candidates = front.candidates
+    column = min(1, len(front.objectives) - 1)
+    return sorted(front.rows, key=lambda row: candidates.losses[row][column])
+
+
 KINDS = (
     "normal",
     "repeats",
@@ -226,8 +233,9 @@ def test_a_page_works_and_asks_for_nothing(
         expect(page.locator("#traces .plot")).to_have_count(len({*front.numbers[:3]}))
         for button in page.locator("#trials-table thead button").all():
             button.click()
+        page.locator("h1").click()
         page.keyboard.press("n")
-        expect_selected(page, front.rows[:1])
+        expect_selected(page, along(front)[:1])
         for menu in page.locator("select").all():
             for number in range(min(menu.locator("option").count(), 4)):
                 menu.select_option(index=number)
@@ -294,6 +302,16 @@ def test_the_pointer_tells_of_a_trial(looking: Looking, fronts: dict[str, go.Par
         x, y = list(places_in_curve(curve))
         page.mouse.move(x, y)
         expect(tip).to_contain_text(re.compile(r"Trial \d+ at step \d+"))
+        for place, told in (
+            ("#traces .plot", r"until[\d.]+ s.*processor[\d.]+ W.*memory10\.0 W"),
+            ("#hypervolume", r"[\d.]+% of the final hypervolumeCO2e spent by then[\d.]+ .?g"),
+        ):
+            plot = page.locator(place).first
+            plot.scroll_into_view_if_needed()
+            expect(plot.locator(".scatterlayer path.js-line").first).to_be_attached()
+            plot.hover()
+            expect(tip).to_have_text(re.compile(told))
+            assert plot.locator('[data-title*="Select"]').count() == 0
 
 
 def places_in_curve(curve: Locator) -> tuple[float, float]:
@@ -335,18 +353,64 @@ def test_dragging_selects_what_is_in_the_box(looking: Looking) -> None:
         page.keyboard.press("Escape")
         expect_selected(page, [])
         expect(figure.locator(".selectionlayer path")).to_have_count(0)
+        fades = "one => [...one.querySelectorAll('.point, .textpoint text')].map(getComputedStyle)"
+        assert set(figure.evaluate(f"{fades}.map((style) => style.opacity)")) == {"1"}
+        # Another trial, from elsewhere, takes the frame away, and nothing else.
+        page.mouse.move(box[0], box[1])
+        page.mouse.down()
+        page.mouse.move(box[2], box[3], steps=3)
+        page.mouse.up()
+        expect(figure.locator(".selectionlayer path").first).to_be_attached()
+        page.locator("#front button[data-select]").first.click()
+        expect(figure.locator(".selectionlayer path")).to_have_count(0)
+        expect(page.locator("#details thead th")).to_have_count(1)
+        assert len(selected_in(figure)) == 1
 
 
 def test_keys_go_along_the_front(looking: Looking, fronts: dict[str, go.ParetoFront]) -> None:
-    """N to the next member and p to the one before, round the end; not while somebody types."""
-    rows = fronts["normal"].rows
+    """N to the next member and p to the one before, round the end; not from elsewhere."""
+    rows = along(fronts["normal"])
     with looking("normal") as page:
         see_all(page)
         for key, row in (("n", rows[0]), ("n", rows[1]), ("p", rows[0]), ("p", rows[-1])):
             page.keyboard.press(key)
             expect_selected(page, [row])
         page.locator("#trials-filter").press_sequentially("n")
+        page.locator("#trials-filter").press("Escape")
+        page.locator("#trials-json").press("n")
         expect_selected(page, [rows[-1]])
+        page.locator("#use-keys").uncheck()
+        page.keyboard.press("n")
+        expect_selected(page, [rows[-1]])
+
+
+def test_the_focus_is_never_lost(looking: Looking) -> None:
+    """What had it goes away or is disabled, and something near has it."""
+    focus = "document.activeElement.id || document.activeElement.className"
+    with looking("normal") as page:
+        page.locator("#trials-after").focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate(focus) == "trials-before"
+        page.keyboard.press("Enter")
+        assert page.evaluate(focus) == "trials-after"
+        page.locator("#trials-filter").fill("59")
+        page.locator("#trials-state").select_option("complete")
+        page.locator("h1").click()
+        page.keyboard.press("n")
+        page.locator("#details button", has_text="Show them").focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate(focus) == "scroll"
+        expect(page.locator("#trials-table tbody tr")).to_have_count(1)
+        page.locator("#trials-table .pick").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#trials-table tbody tr")).to_have_count(0)
+        assert page.evaluate(focus) == "scroll"
+        page.locator("h1").click()
+        page.keyboard.press("n")
+        page.locator("#details button", has_text="Clear").focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate(focus) == "details"
+        expect_selected(page, [])
 
 
 def test_a_button_beside_a_rule_selects_its_trial(
@@ -387,7 +451,7 @@ def test_rings_are_round_their_points(
         page.keyboard.press("Escape")
         page.locator("h1").click()
         page.keyboard.press("n")
-        row = fronts["normal"].rows[0]
+        row = along(fronts["normal"])[0]
         figures = page.locator(f"{FLAT}, #param-plot")
         for number in range(figures.count()):
             figure = figures.nth(number)
@@ -499,8 +563,8 @@ def test_filters_leave_what_was_asked_for(looking: Looking) -> None:
             page.locator("#trials-state").select_option(state)
             assert listed(page) == [row["label"] for row in rows if row["state"] == state]
         page.locator("#trials-state").select_option("")
-        page.keyboard.press("Tab")
-        page.locator("body").press("n")
+        page.locator("h1").click()
+        page.keyboard.press("n")
         page.locator("#trials-only").select_option("selected")
         expect(page.locator("#trials-table tbody tr")).to_have_count(1)
         page.locator("#trials-filter").fill("no such trial")
@@ -644,6 +708,27 @@ def test_a_dark_page_is_printed_light(looking: Looking) -> None:
         expect(figures.first.locator(".main-svg").first).to_have_attribute("width", wide)
 
 
+def test_tables_fit_the_paper(looking: Looking) -> None:
+    """All of them, in letters that can be read; columns that do not fit are counted."""
+    with looking("repeats") as page:
+        n_columns = page.locator("#trials-table thead th").count()
+        page.emulate_media(media="print")
+        expect(page.locator("html.printing")).to_be_attached()
+        for place in page.locator(".scroll:visible").all():
+            box, table = place.bounding_box(), place.locator("table").bounding_box()
+            assert box is not None
+            assert table is not None
+            assert table["width"] <= box["width"] + 1
+        zoom = page.locator("#trials-table").evaluate("one => +one.style.zoom")
+        assert 0.75 <= zoom <= 1
+        cut = n_columns - page.locator("#trials-table thead th:visible").count()
+        expect(page.locator("#trials-cut")).to_contain_text(f"{cut} more columns are left out")
+        assert 0 < cut < n_columns - 3
+        page.emulate_media(media="screen")
+        expect(page.locator("#trials-table thead th:visible")).to_have_count(n_columns)
+        expect(page.locator("#trials-cut")).to_be_empty()
+
+
 def test_the_page_can_be_printed(looking: Looking) -> None:
     """On several sheets, light ones, whatever the page looks like."""
     with looking("normal", colours="dark") as page:
@@ -671,6 +756,46 @@ def test_the_words_are_there_without_scripts(
         assert f"Trial {front.select().number}" in text
         for hidden in ("#theme", "#trials-filter", "#pairs", "#details"):
             expect(page.locator(hidden)).to_be_hidden()
+
+
+def test_a_finger_scrolls_and_taps(chromium: Browser, reports: Callable[[str], Path]) -> None:
+    """A swipe over a figure scrolls the page; a tap selects a point and tells of it."""
+    context = chromium.new_context(
+        viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
+    )
+    with contextlib.closing(context):
+        page = context.new_page()
+        page.goto(reports("two objectives").as_uri())
+        expect(page.locator("#front .by-touch")).to_be_visible()
+        expect(page.locator("#use-keys")).to_be_hidden()
+        figure = page.locator(FLAT).first
+        places = places_in(figure)
+        (row,) = lone_rows(places, 1)
+        page.touchscreen.tap(*places[row])
+        expect(page.locator("#details thead th")).to_have_count(1)
+        expect_selected(page, [row])
+        expect(page.locator("#tip")).to_be_visible()
+        assert page.locator(".modebar-btn").count() == 0
+        swiped(page, figure)
+        expect(page.locator("#tip")).to_be_hidden()
+        expect_selected(page, [row])
+
+
+def swiped(page: Page, figure: Locator) -> None:
+    """Swipe upwards over a figure; the page moves along."""
+    box = figure.bounding_box()
+    assert box is not None
+    before = page.evaluate("scrollY")
+    touch = page.context.new_cdp_session(page)
+    x, y = box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.7
+    touch.send(
+        "Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]}
+    )
+    for step in range(1, 11):
+        at = {"x": x, "y": y - 15 * step}
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [at]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_function(f"scrollY > {before} + 50")
 
 
 @pytest.mark.parametrize("kind", ["normal", "five objectives", "hostile"])

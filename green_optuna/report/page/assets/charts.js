@@ -4,18 +4,29 @@
 const charts = [];
 let printing = false;
 
+// A finger's drag scrolls the page, so that figures take no more than taps.
+const byTouch = window.matchMedia("(pointer: coarse)").matches;
+
 // Texts that Plotly would take for tags or entities, as they are.
 function plain(text) {
   return visible(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
 
+// Colours as they are in the page's present state, light or dark, for Plotly.
 function colours() {
-  const style = getComputedStyle(document.documentElement);
+  const probe = document.body.appendChild(element("span", { hidden: true }));
+  const style = getComputedStyle(probe);
+  const computed = (name) => {
+    probe.style.color = `var(--${name})`;
+    return style.color;
+  };
   const names = [
     "ink", "muted", "line", "paper", "front", "others", "choice", "picked", "published",
     "estimated", "cpu", "gpu", "ram",
   ];
-  return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  const found = Object.fromEntries(names.map((name) => [name, computed(name)]));
+  probe.remove();
+  return found;
 }
 
 // How an axis of a quantity is laid out, and by what its values are multiplied.
@@ -57,7 +68,7 @@ function baseLayout(extra = {}) {
     font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: colour.ink },
     margin: { l: 56, r: 16, t: 12, b: 48 },
     hovermode: "closest",
-    dragmode: "select",
+    dragmode: byTouch ? false : "select",
     modebar: { bgcolor: "rgba(0,0,0,0)", color: colour.muted, activecolor: colour.front },
     showlegend: false,
     // What a reader has zoomed or chosen stays when a figure is drawn anew.
@@ -69,13 +80,18 @@ function baseLayout(extra = {}) {
 const CONFIG = {
   responsive: true,
   displaylogo: false,
+  displayModeBar: byTouch ? false : "hover",
   modeBarButtons: [["zoom2d", "pan2d", "select2d", "lasso2d", "resetScale2d", "toImage"]],
   toImageButtonOptions: { format: "svg" },
 };
 
+// Of figures in which there is nothing to select by dragging.
+const PICKLESS = { ...CONFIG, modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]] };
+
 // Register a figure: `figure()` gives its traces, layout and, where rows are points, `ring(rows)`,
-// the shapes that ring some of them; in three dimensions, what the last trace becomes.
-function chart(place, figure, { config = CONFIG, picks = true } = {}) {
+// the shapes that ring some of them; in three dimensions, what the last trace becomes. Dragging
+// selects where it `picks`.
+function chart(place, figure, { picks = true, config = picks ? CONFIG : PICKLESS } = {}) {
   const one = { place, figure, config, picks, drawn: false };
   charts.push(one);
   observer.observe(place);
@@ -97,12 +113,12 @@ function draw(one) {
   one.drawn = true;
   one.now = one.figure();
   const { traces, layout } = one.now;
-  if (!one.picks) layout.dragmode = "zoom";
+  if (!one.picks && !byTouch) layout.dragmode = "zoom";
   // On paper a figure has the width that its place has there, which no event tells of.
   if (printing) Object.assign(layout, { width: one.place.clientWidth, height: one.place.clientHeight });
   Plotly.react(one.place, traces, layout, one.config);
-  if (first && one.picks) listen(one);
-  if (one.picks) ring(one);
+  if (first) listen(one);
+  ring(one);
 }
 
 function redrawAll() {
@@ -113,41 +129,49 @@ function drawAll() {
   for (const one of charts) if (!one.drawn) draw(one);
 }
 
-// Leave no frame of a selection by dragging where nothing is selected any more.
-function clearFrame(one) {
-  if (one.drawn && !selected.size && one.place.layout.selections?.length) {
-    Plotly.relayout(one.place, { selections: [] });
-  }
-}
+// The figure in which somebody selects by dragging, while that is told.
+let dragged = null;
 
 function ring(one) {
   if (!one.drawn || !one.now.ring) return;
   const { ring: ringed, traces, layout } = one.now;
   // A shape is drawn at once; for a trace of one point, all others are drawn anew.
-  if (layout.scene) Plotly.restyle(one.place, ringed([...selected]), [traces.length - 1]);
-  else Plotly.relayout(one.place, { shapes: ringed([...selected]) });
+  if (layout.scene) return Plotly.restyle(one.place, ringed([...selected]), [traces.length - 1]);
+  const shapes = ringed([...selected]);
+  // What was selected by dragging is so no longer when something else is selected.
+  if (one !== dragged && one.place.layout.selections?.length) {
+    one.settling = true;
+    const done = Plotly.update(one.place, { selectedpoints: null }, { shapes, selections: [] });
+    done.finally(() => (one.settling = false));
+  } else Plotly.relayout(one.place, { shapes });
 }
 
 function listen(one) {
   const rowsOf = (event) => [
     ...new Set((event?.points ?? []).map((point) => point.customdata).filter(Number.isInteger)),
   ];
-  one.place.on("plotly_hover", (event) => {
+  const tell = (event) => {
     const [point] = event.points;
     const [row] = rowsOf(event);
     if (point?.data.tips) showTip(event.event, point.data.tips[point.pointNumber]);
     else if (row !== undefined) showTip(event.event, tipOfRow(row));
-  });
+  };
+  one.place.on("plotly_hover", tell);
   one.place.on("plotly_unhover", hideTip);
   one.place.on("plotly_click", (event) => {
     const [row] = rowsOf(event);
     const { shiftKey, ctrlKey, metaKey } = event.event ?? {};
     if (row !== undefined) toggle(row, { add: shiftKey || ctrlKey || metaKey });
+    if (byTouch) tell(event);
   });
   one.place.on("plotly_selected", (event) => {
-    if (event) select(rowsOf(event));
+    if (!event || one.settling) return;
+    dragged = one;
+    select(rowsOf(event));
+    dragged = null;
   });
-  one.place.on("plotly_deselect", () => select([]));
+  // Plotly says so, too, of a frame that was taken away here.
+  one.place.on("plotly_deselect", () => one.settling || select([]));
 }
 
 // What is told of a point beside the pointer: texts only, in a box of the page's own.
@@ -166,11 +190,11 @@ function tipOfRow(row) {
   return lines;
 }
 
-function tipLine(name, cell, more) {
+function tipLine(name, cell, more, heading = headingOf(name)) {
   return element(
     "tr",
     { "data-name": name },
-    element("th", {}, shorten(headingOf(name), 40)),
+    element("th", {}, shorten(heading, 40)),
     element("td", {}, shorten(show(name, cell), 60), more ? ` (${more})` : ""),
     element("td", { class: "exact" }, exact(name, cell)),
   );
@@ -196,4 +220,10 @@ function showTip(event, content) {
 
 function hideTip() {
   document.getElementById("tip").hidden = true;
+}
+
+// No finger leaves a point: its tip stays until the next tap, or until what it tells of is away.
+if (byTouch) {
+  document.addEventListener("touchstart", hideTip, { passive: true });
+  document.addEventListener("scroll", hideTip, { passive: true });
 }

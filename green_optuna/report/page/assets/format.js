@@ -23,6 +23,7 @@ const QUANTITIES = {
   co2e_kg: { heading: "CO2e", units: "mass" },
   energy_kwh: { heading: "energy", units: "energy" },
   n_params: { heading: "parameters", units: "count", show: count },
+  power_w: { heading: "power", units: "power" },
   duration_s: { heading: "duration", show: duration, unit: "s" },
   inference_kwh: { heading: "inference energy a sample", units: "energy" },
   inference_s: { heading: "inference time a sample", units: "latency" },
@@ -135,8 +136,8 @@ function show(name, value) {
 // The same with nothing rounded, in the unit of the data; nothing where that says no more.
 function exact(name, value) {
   if (typeof value !== "number") return "";
-  const unit = /_(kg|kwh|s|bytes)(_low|_high)?$/.exec(name);
-  const units = { kg: " kg", kwh: " kWh", s: " s", bytes: " B" };
+  const unit = /_(kg|kwh|w|s|bytes)(_low|_high)?$/.exec(name);
+  const units = { kg: " kg", kwh: " kWh", w: " W", s: " s", bytes: " B" };
   // A row of zeros is hard to count.
   const digits = value !== 0 && Math.abs(value) < 1e-4 ? value.toExponential() : String(value);
   const said = `${digits}${unit && !name.startsWith("param_") ? units[unit[1]] : ""}`;

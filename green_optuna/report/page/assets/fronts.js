@@ -50,11 +50,10 @@ function points(group, places, type) {
       color: colour,
       size: type === "scatter3d" ? size * 0.6 : size,
       symbol: rows.map((row) => (isCheckpoint(row) ? mark.replace("circle", "square") : mark)),
-      opacity: group.name === "on the front" ? 0.95 : 0.7,
       line: { width: 1.2, color: colour },
     },
-    selected: { marker: { opacity: 1 } },
-    unselected: { marker: { opacity: 0.7 } },
+    // Rings say what is selected: nothing else fades.
+    unselected: { marker: { opacity: 1 } },
   };
   if (type === "scatter3d" && mark.startsWith("x-thin")) trace.marker.symbol = "x";
   for (const [axis, place] of Object.entries(places)) {
@@ -122,7 +121,6 @@ function star(places, type) {
   const colour = colours();
   const group = { name: "the choice", rows: [data.chosen], mark: "star", size: 17, colour: colour.choice };
   const trace = points(group, places, type);
-  trace.marker.opacity = 1;
   // In three dimensions, Plotly has no star.
   trace.marker.symbol = type === "scatter3d" ? "diamond" : "star";
   trace.marker.line = { width: 1.2, color: colour.ink };
@@ -146,6 +144,7 @@ function referenceTraces(places, type) {
       text: those.map((one) => plain(shorten(one.name, 28))),
       textposition: textPlaces(places.x.name, those.map((one) => one.values[places.x.name])),
       textfont: { color: colour[basis], size: 12 },
+      unselected: { marker: { opacity: 1 }, textfont: { color: colour[basis] } },
       cliponaxis: false,
       tips: those.map(tipOfReference),
       marker: { symbol: "diamond-open", size: type === "scatter3d" ? 6 : 11, color: colour[basis], line: { width: 2, color: colour[basis] } },

@@ -6,6 +6,8 @@ function startDetails() {
   const most = 4;
   onSelection(() => {
     const rows = [...selected];
+    // Its buttons are made anew: who was at one is still here.
+    if (home.contains(document.activeElement)) home.focus({ preventScroll: true });
     if (!rows.length) {
       home.replaceChildren(element("p", { class: "hint" }, home.dataset.hint));
       return;
@@ -47,11 +49,13 @@ function detailCell(row, name) {
 }
 
 function listSelected() {
-  document.getElementById("trials-only").value = "selected";
-  listing.only = "selected";
-  listing.page = 0;
+  for (const [id, to] of [["trials-only", "selected"], ["trials-state", ""], ["trials-filter", ""]]) {
+    document.getElementById(id).value = to;
+  }
+  Object.assign(listing, { only: "selected", state: "", text: "", page: 0 });
   list();
   document.getElementById("trials").scrollIntoView();
+  tableRegion().focus({ preventScroll: true });
 }
 
 // Rows of the page's own tables that stand for a trial select it.
@@ -85,6 +89,7 @@ function traceWords(row) {
 function traceFigure(one, most_w) {
   return () => {
     const colour = colours();
+    const tips = one.t_s.map((_, at) => tipOfPower(one, at));
     const traces = PARTS.filter(([part]) => one[`${part}_w`].some((power) => power > 0)).map(([part, name]) => ({
       type: "scatter",
       mode: "lines",
@@ -94,16 +99,24 @@ function traceFigure(one, most_w) {
       y: [one[`${part}_w`][0], ...one[`${part}_w`]],
       line: { shape: "vh", width: 1, color: colour[part] },
       stackgroup: "power",
-      hovertemplate: `${name} %{y:.3s}W at %{x:.3~s}s<extra></extra>`,
+      hoverinfo: "none",
+      tips: [tips[0], ...tips],
     }));
     const xaxis = { ...axisOf("duration_s", one.t_s).layout, title: { text: "time (s)", standoff: 6 } };
     const yaxis = { ...axisOf("power", []).layout, title: { text: "power (W)" }, range: [0, most_w * 1.05 || 1] };
-    return { traces, layout: baseLayout({ xaxis, yaxis }) };
+    return { traces, layout: baseLayout({ xaxis, yaxis, hovermode: "x" }) };
   };
 }
 
-// Colours that colour-blind people can tell apart (Okabe and Ito), with dashes besides.
-const LINES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C6D31", "#7F7F7F"];
+function tipOfPower(one, at) {
+  const known = PARTS.filter(([part]) => one[`${part}_w`][at] !== null);
+  const lines = known.map(([part, name]) => tipLine("power_w", one[`${part}_w`][at], "", name));
+  return [element("strong", {}, `Trial ${one.label}`), element("table", {}, tipLine("duration_s", one.t_s[at], "", "until"), ...lines)];
+}
+
+// Colours that colour-blind people can tell apart (after Okabe and Ito, but dark enough for white
+// paper and light enough for black), with dashes besides.
+const LINES = ["#0072B2", "#D55E00", "#009E73", "#B5679C", "#2C8FC9", "#BF7F00", "#8C6D31", "#7F7F7F"];
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "solid", "dash", "dot"];
 
 function startCurves() {
@@ -121,7 +134,7 @@ function startCurves() {
       customdata: one.step.map(() => one.row),
       tips: one.step.map((step, at) => [
         element("strong", {}, `Trial ${one.label} at step ${step}`),
-        element("table", {}, tipLine("quality", one.quality[at] ?? 0, ""), tipLine("co2e_kg", one.co2e_kg[at], ""), tipLine("duration_s", one.t_s[at], "")),
+        element("table", {}, tipLine("quality", one.quality[at], ""), tipLine("co2e_kg", one.co2e_kg[at], ""), tipLine("duration_s", one.t_s[at], "")),
       ]),
       hoverinfo: "none",
       line: { color: LINES[number], dash: DASHES[number], width: one.row === data.chosen ? 3 : 1.8 },
@@ -131,7 +144,7 @@ function startCurves() {
     layout.legend = { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 };
     layout.margin.t = 48;
     return { traces, layout };
-  });
+  }, { picks: false });
 }
 
 function startParams() {
@@ -183,10 +196,14 @@ function startHypervolume() {
         x: co2e_kg.map((kg) => kg * x.factor),
         y: share.map((part) => 100 * part),
         line: { shape: "hv", width: 2, color: colours().front },
-        hovertemplate: `%{y:.1f}% for %{x:.3~g}<extra></extra>`,
+        hoverinfo: "none",
+        tips: co2e_kg.map((kg, at) => [
+          element("strong", {}, `${general(100 * share[at])}% of the final hypervolume`),
+          element("table", {}, tipLine("co2e_kg", kg, "", "CO2e spent by then")),
+        ]),
       },
     ];
-    const layout = baseLayout({ xaxis: x.layout, yaxis: { ...axisOf("share", []).layout, title: { text: "of the final hypervolume (%)" }, rangemode: "tozero" } });
+    const layout = baseLayout({ xaxis: x.layout, yaxis: { ...axisOf("share", []).layout, title: { text: "of the final hypervolume (%)" }, rangemode: "tozero" }, hovermode: "x" });
     layout.xaxis.title.text = layout.xaxis.title.text.replace("CO2e", "CO2e spent by the study");
     return { traces, layout };
   }, { picks: false });
@@ -212,11 +229,10 @@ function startTheme() {
   startPrint();
 }
 
-// On paper, colours are those of the light page, figures and the table are as wide as the paper,
-// and nothing waits to come near the screen.
+// On paper, figures and tables are as wide as the paper, colours are those of the light page, and
+// nothing waits to come near the screen.
 function startPrint() {
   const root = document.documentElement;
-  const place = document.getElementById("trials-table");
   let before;
   const change = (to) => {
     if (printing === to) return;
@@ -225,7 +241,7 @@ function startPrint() {
     root.dataset.theme = to ? "light" : before ?? "";
     if (!root.dataset.theme) delete root.dataset.theme;
     root.classList.toggle("printing", to);
-    place.style.zoom = to ? Math.max(0.3, Math.min(1, place.parentElement.clientWidth / place.scrollWidth)) : "";
+    document.querySelectorAll(".scroll > table").forEach(to ? fitPaper : leavePaper);
     redrawAll();
     if (to) drawAll();
     else charts.filter((one) => one.drawn).forEach((one) => Plotly.Plots.resize(one.place));
@@ -233,6 +249,32 @@ function startPrint() {
   window.addEventListener("beforeprint", () => change(true));
   window.addEventListener("afterprint", () => change(false));
   window.matchMedia("print").addEventListener("change", (event) => change(event.matches));
+}
+
+// So small, letters of 8 points have 6.
+const LEAST_ZOOM = 0.75;
+
+function fitPaper(place) {
+  const room = place.parentElement.clientWidth;
+  if (place.id === "trials-table") cutColumns(place, room / LEAST_ZOOM);
+  place.style.zoom = Math.min(1, room / place.scrollWidth);
+}
+
+function leavePaper(place) {
+  place.style.zoom = "";
+  for (const cell of place.querySelectorAll("[hidden]")) cell.hidden = false;
+  document.getElementById("trials-cut").textContent = "";
+}
+
+// Hide columns that have no place in the width, the last ones first, and say how many.
+function cutColumns(place, width) {
+  const ends = [...place.tHead.rows[0].cells].map((cell) => cell.offsetLeft + cell.offsetWidth);
+  const kept = Math.max(1, ends.filter((end) => end <= width).length);
+  for (const row of place.rows) [...row.cells].slice(kept).forEach((cell) => (cell.hidden = true));
+  const cut = ends.length - kept;
+  document.getElementById("trials-cut").textContent = cut
+    ? `${cut} more ${cut === 1 ? "column is" : "columns are"} left out on paper; the page and its CSV file have all.`
+    : "";
 }
 
 // In a frame that allows scripts alone, such as the one in which MLflow shows a file, addresses
@@ -250,13 +292,19 @@ function startFrame() {
 }
 
 function startKeys() {
-  const members = data.drawn.front;
+  // Along the line of the first figure, from what costs least.
+  const along = data.objectives[1] ?? data.objectives[0];
+  const members = [...data.drawn.front].sort((a, b) => value(a, along) - value(b, along));
+  const keys = document.getElementById("use-keys");
+  const front = document.getElementById("front");
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, select, textarea");
+    const typing = event.target.closest?.("input[type=search], select, textarea");
+    const here = event.target === document.body || front.contains(event.target);
+    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") {
       hideTip();
       select([]);
-    } else if (!typing && members.length && (event.key === "n" || event.key === "p") && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    } else if (here && keys.checked && members.length && (event.key === "n" || event.key === "p")) {
       const [now] = selected.size === 1 ? selected : [];
       const at = members.indexOf(now);
       const step = event.key === "n" ? 1 : -1;
@@ -279,4 +327,3 @@ startTheme();
 startFrame();
 startKeys();
 onSelection(() => charts.forEach(ring));
-onSelection(() => charts.forEach(clearFrame));

@@ -99,16 +99,27 @@ function drawTable() {
   const rows = listing.rows.slice(from, from + ROWS_A_PAGE);
   const head = element("thead", {}, element("tr", {}, ...shownColumns.map(headerCell)));
   const body = element("tbody", {}, ...rows.map(bodyRow));
-  const focused = document.activeElement?.dataset?.row;
+  const { activeElement } = document;
+  const focused = activeElement?.dataset?.row;
   place.replaceChildren(head, body);
-  if (focused !== undefined) place.querySelector(`[data-row="${focused}"]`)?.focus();
+  // A row that is no longer listed leaves its focus to the table.
+  if (focused !== undefined) (place.querySelector(`[data-row="${focused}"]`) ?? tableRegion()).focus();
   const to = from + rows.length;
   const all = listing.rows.length === rowCount ? "" : `, of ${rowCount} in all`;
   document.getElementById("trials-count").textContent = listing.rows.length
     ? `${from + 1} to ${to} of ${listing.rows.length} rows${all}`
     : rowCount ? `No row is left of ${rowCount}: take a filter away.` : "No trial has ended yet.";
-  document.getElementById("trials-before").disabled = listing.page === 0;
-  document.getElementById("trials-after").disabled = to >= listing.rows.length;
+  const [before, after] = ["before", "after"].map((which) => document.getElementById(`trials-${which}`));
+  before.disabled = listing.page === 0;
+  after.disabled = to >= listing.rows.length;
+  if ([before, after].includes(activeElement) && activeElement.disabled) {
+    (before.disabled ? (after.disabled ? tableRegion() : after) : before).focus();
+  }
+}
+
+// The place in which the table scrolls, which can have the focus.
+function tableRegion() {
+  return document.getElementById("trials-table").parentElement;
 }
 
 // As Python writes it, but that texts a spreadsheet would take for a formula are marked as texts.
