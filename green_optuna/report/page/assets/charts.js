@@ -146,6 +146,8 @@ function ring(one) {
   } else Plotly.relayout(one.place, { shapes });
 }
 
+let tapped_ms = -Infinity;
+
 function listen(one) {
   const rowsOf = (event) => [
     ...new Set((event?.points ?? []).map((point) => point.customdata).filter(Number.isInteger)),
@@ -160,7 +162,10 @@ function listen(one) {
   one.place.on("plotly_unhover", hideTip);
   one.place.on("plotly_click", (event) => {
     const [row] = rowsOf(event);
-    const { shiftKey, ctrlKey, metaKey } = event.event ?? {};
+    const { type = "", timeStamp = 0, shiftKey, ctrlKey, metaKey } = event.event ?? {};
+    // A tap is told of twice: as itself, and as the click that a browser makes of it.
+    if (type.startsWith("touch")) tapped_ms = timeStamp;
+    else if (timeStamp - tapped_ms < 1000) return;
     if (row !== undefined) toggle(row, { add: shiftKey || ctrlKey || metaKey });
     if (byTouch) tell(event);
   });
@@ -210,7 +215,7 @@ function showTip(event, content) {
   const tip = document.getElementById("tip");
   tip.replaceChildren(...content);
   tip.hidden = false;
-  const { clientX: x = 0, clientY: y = 0 } = event ?? {};
+  const { clientX: x = 0, clientY: y = 0 } = event?.touches?.[0] ?? event ?? {};
   const { width, height } = tip.getBoundingClientRect();
   const right = x + 16 + width < window.innerWidth ? x + 16 : Math.max(4, x - width - 16);
   const below = y + 16 + height < window.innerHeight ? y + 16 : Math.max(4, y - height - 16);
