@@ -481,7 +481,7 @@ def study_of_choices() -> optuna.Study:
             for name, space in spaces.items()
         }
         trial.params = {name: those[number % len(those)] for name, those in seen.items()}
-        trial.distributions = spaces
+        trial.distributions = {**spaces}
         study.add_trial(trial)
     return study
 
