@@ -765,7 +765,7 @@ def test_a_finger_scrolls_and_taps(chromium: Browser, reports: Callable[[str], P
     )
     with contextlib.closing(context):
         page = context.new_page()
-        page.goto(reports("two objectives").as_uri())
+        page.goto(reports("normal").as_uri())
         expect(page.locator("#front .by-touch")).to_be_visible()
         expect(page.locator("#use-keys")).to_be_hidden()
         figure = page.locator(FLAT).first
@@ -779,10 +779,13 @@ def test_a_finger_scrolls_and_taps(chromium: Browser, reports: Callable[[str], P
         swiped(page, figure)
         expect(page.locator("#tip")).to_be_hidden()
         expect_selected(page, [row])
+        swiped(page, page.locator("#pairs .space .plot"))
 
 
 def swiped(page: Page, figure: Locator) -> None:
     """Swipe upwards over a figure; the page moves along."""
+    figure.scroll_into_view_if_needed()
+    expect(figure.locator(".main-svg").first).to_be_attached()
     box = figure.bounding_box()
     assert box is not None
     before = page.evaluate("scrollY")

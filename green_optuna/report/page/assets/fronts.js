@@ -288,7 +288,7 @@ function startFronts() {
 }
 
 function startSpace(home, names) {
-  const { place, box } = figureBox("Three objectives at once: drag to turn (the choice is the large diamond)", "figure space");
+  const { place, box } = figureBox(`Three objectives at once${byTouch ? "" : ": drag to turn"} (the choice is the large diamond)`, "figure space");
   home.append(box);
   if (!hasWebGL()) {
     place.replaceWith(element("p", { class: "note" }, "This browser draws nothing in three dimensions (no WebGL). The figures of two objectives show the same trials."));
