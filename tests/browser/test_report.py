@@ -440,24 +440,22 @@ RINGS = """
 """
 
 
-@pytest.mark.parametrize("name", ["epochs", "learning_rate", "optimiser"])
-def test_rings_are_round_their_points(
-    looking: Looking, fronts: dict[str, go.ParetoFront], name: str
-) -> None:
+def test_rings_are_round_their_points(looking: Looking, fronts: dict[str, go.ParetoFront]) -> None:
     """On linear and logarithmic axes, and on one of choices."""
     with looking("normal") as page:
         see_all(page)
-        page.locator("#param-name").select_option(label=name)
-        page.keyboard.press("Escape")
-        page.locator("h1").click()
-        page.keyboard.press("n")
-        row = along(fronts["normal"])[0]
-        figures = page.locator(f"{FLAT}, #param-plot")
-        for number in range(figures.count()):
-            figure = figures.nth(number)
-            place = places_in(figure)[row]
-            (ring,) = figure.evaluate(RINGS)
-            assert ring == pytest.approx(place, abs=1.5)
+        for name in ("epochs", "learning_rate", "optimiser"):
+            page.locator("#param-name").select_option(label=name)
+            page.keyboard.press("Escape")
+            page.locator("h1").click()
+            page.keyboard.press("n")
+            row = along(fronts["normal"])[0]
+            figures = page.locator(f"{FLAT}, #param-plot")
+            for number in range(figures.count()):
+                figure = figures.nth(number)
+                place = places_in(figure)[row]
+                (ring,) = figure.evaluate(RINGS)
+                assert ring == pytest.approx(place, abs=1.5)
 
 
 LONG = "/models/pretrained/checkpoints/residual-network-version-"
@@ -530,22 +528,22 @@ def rows_of(page: Page) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-@pytest.mark.parametrize("name", ["co2e_kg", "quality", "param_optimiser"])
-def test_the_table_is_sorted_by_any_column(looking: Looking, name: str) -> None:
+def test_the_table_is_sorted_by_any_column(looking: Looking) -> None:
     """Up, then down, as Python sorts; what is not known comes last, and headings say the order."""
     with looking("normal") as page:
         rows = sorted(rows_of(page), key=lambda row: row["trial"])
-        heading = page.locator(f'#trials-table th[data-name="{name}"]')
-        expect(heading).to_have_attribute("aria-sort", "none")
-        known = [row for row in rows if row[name] is not None]
-        unknown = [row["label"] for row in rows if row[name] is None]
-        for down, said in ((False, "ascending"), (True, "descending")):
-            heading.locator("button").click()
-            expect(heading).to_have_attribute("aria-sort", said)
-            # Rows alike stay in their order, whichever way it goes.
-            ordered = sorted(known, key=lambda row: row[name], reverse=down)
-            assert listed(page) == [row["label"] for row in ordered] + unknown
-            expect(heading.locator("button")).to_be_visible()
+        for name in ("co2e_kg", "quality", "param_optimiser"):
+            heading = page.locator(f'#trials-table th[data-name="{name}"]')
+            expect(heading).to_have_attribute("aria-sort", "none")
+            known = [row for row in rows if row[name] is not None]
+            unknown = [row["label"] for row in rows if row[name] is None]
+            for down, said in ((False, "ascending"), (True, "descending")):
+                heading.locator("button").click()
+                expect(heading).to_have_attribute("aria-sort", said)
+                # Rows alike stay in their order, whichever way it goes.
+                ordered = sorted(known, key=lambda row: row[name], reverse=down)
+                assert listed(page) == [row["label"] for row in ordered] + unknown
+                expect(heading.locator("button")).to_be_visible()
 
 
 def test_filters_leave_what_was_asked_for(looking: Looking) -> None:
