@@ -53,10 +53,8 @@ def test_whatever_a_study_is_named_its_page_stays_as_it_is(
 ) -> None:
     """Elements are those of a study with plain names, nothing leads out, and the data is whole."""
     first, second = (f"{number}{choice}" for number, choice in enumerate(choices))
-    references = [
-        {"name": f"r{reference}", "quality": 0.95, "co2e_kg": 1e-7, "n_params": 5}
-        | ({"source": reference} if reference.strip() else {})
-    ]
+    texts_of = {"name": f"r{reference}", "source": f"s{reference}"}
+    references = [{**texts_of, "quality": 0.95, "co2e_kg": 1e-7, "n_params": 5}]
     made = study_of(trials_named(name, (first, second), host, reason), name=study)
     shown = read(go.pareto_front(made, references=references))
     shown.check_that_nothing_leads_out()
