@@ -184,7 +184,7 @@ def test_a_front_over_some_objectives_draws_those_alone(objectives: tuple[str, .
     front = go.pareto_front(made_study(20), objectives)
     shown = read(front)
     assert shown.data["objectives"] == [*objectives]
-    assert list(shown.data["staircases"]) == (["|".join(objectives)] if objectives[1:] else [])
+    assert list(shown.data["staircases"]) == (["0|1"] if objectives[1:] else [])
     numbers = [shown.rows[row]["trial"] for row in shown.data["drawn"]["front"]]
     assert numbers == [*front.numbers]
 
@@ -193,10 +193,12 @@ def test_the_line_of_a_pair_is_the_front_of_that_pair() -> None:
     """Each line joins the trials that no other beats in its two objectives."""
     study = made_study(40)
     shown = read(go.pareto_front(study))
-    for pair, rows in shown.data["staircases"].items():
-        alone = go.pareto_front(study, pair.split("|"))
+    assert len(shown.data["staircases"]) == 3
+    for columns, rows in shown.data["staircases"].items():
+        pair = [shown.data["objectives"][int(column)] for column in columns.split("|")]
+        alone = go.pareto_front(study, pair)
         assert sorted(shown.rows[row]["trial"] for row in rows) == sorted(alone.numbers)
-        along = [shown.rows[row][pair.split("|")[1]] for row in rows]
+        along = [shown.rows[row][pair[1]] for row in rows]
         assert along == sorted(along)
 
 

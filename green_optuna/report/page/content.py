@@ -134,15 +134,15 @@ def _evenly(rows: npt.NDArray[np.intp], most: int) -> npt.NDArray[np.intp]:
 
 
 def _staircases(subject: Subject) -> dict[str, list[int]]:
-    """Give the rows on the front of each pair of objectives alone, by increasing second one."""
-    names, losses = subject.objectives, subject.candidates.losses
+    """Give the rows on the front of each pair of columns alone, by increasing second one."""
+    losses = subject.candidates.losses
     usable = np.flatnonzero(subject.candidates.feasible & np.isfinite(losses).all(axis=1))
     found = {}
-    for (i, first), (j, second) in itertools.combinations(enumerate(names), 2):
+    for i, j in itertools.combinations(range(losses.shape[1]), 2):
         pair = losses[usable][:, [i, j]]
         rows = usable[pareto.non_dominated(pair)] if usable.size else usable
         order = np.lexsort((losses[rows, i], losses[rows, j]))
-        found[f"{first}|{second}"] = rows[order].tolist()
+        found[f"{i}|{j}"] = rows[order].tolist()
     return found
 
 

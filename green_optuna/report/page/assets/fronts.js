@@ -191,7 +191,8 @@ function pairFigure(first, second) {
     );
     const places = { x: { name: second, factor: x.factor }, y: { name: first, factor: y.factor } };
     const colour = colours();
-    const stairs = data.staircases[`${first}|${second}`];
+    const columns = [first, second].map((name) => data.objectives.indexOf(name));
+    const stairs = data.staircases[columns.join("|")];
     const line = {
       type: "scatter",
       mode: "lines",
