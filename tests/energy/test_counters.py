@@ -104,13 +104,19 @@ def test_the_memorys_counters_are_read_rather_than_estimated(fake_rapl: FakeRapl
         fake_rapl.use(domain, 1.0)
     time.sleep(2 * meter.min_interval_s)
     window = sampler.open()
+    sampler.take_overhead()
     time.sleep(0.3)
     fake_rapl.use("0:1", 3.0)
     fake_rapl.use("1:1", 4.0)
     fake_rapl.use("0", 10.0)
     measurement = sampler.close(window, Grid(carbon_intensity_g_per_kwh=50.0))
+    # The memory's goes by time, and what the last reading takes, longer on a busy machine, is no
+    # window's: with that it is all, to the last joule.
+    beside_j = joules_from_kwh(sampler.take_overhead().ram_kwh)
     meter.stop()
-    assert joules_from_kwh(measurement.energy.ram_kwh) == pytest.approx(7.0, rel=0.05)
+    in_window_j = joules_from_kwh(measurement.energy.ram_kwh)
+    assert in_window_j + beside_j == pytest.approx(7.0)
+    assert in_window_j > beside_j
     assert measurement.sources["ram"].name == "RAPL, memory"
     assert measurement.basis == "measured"
 
