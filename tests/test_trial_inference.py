@@ -100,7 +100,8 @@ def test_operations_and_memory_are_objectives(sqlite_url: str) -> None:
 
 def test_measured_inference_is_an_objective_with_an_interval() -> None:
     """Energy of a sample: the meter's 60 W times its time, and Student's interval of two runs."""
-    study = search(objectives=("quality_loss", "inference_kwh"), inference=options(run_s=0.3))
+    # So long that what a reading takes on a busy machine is little beside it.
+    study = search(objectives=("quality_loss", "inference_kwh"), inference=options(run_s=1.2))
     chosen = go.pareto_front(study).select("best-quality")
     cost = chosen.inference
     assert cost is not None
