@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.markup import shortened
+from green_optuna.sketch.axes import LOG_AXIS_FROM
 from green_optuna.units import quantity_label, show_quantity
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ MAX_NAME = 40
 
 # So many references that are not drawn are named below the figure, which leaves it its height.
 MAX_NOT_DRAWN = 5
-
-# From this ratio of the largest to the smallest value on, an axis is logarithmic.
-LOG_AXIS_FROM = 20.0
 
 
 def is_logarithmic(values: Sequence[float]) -> bool:

@@ -172,7 +172,7 @@ class StudyDisplay:
             choice,
             front.note or "",
         ]
-        row = None if chosen is None else chosen.rows[chosen.ranking.chosen]
+        row = None if chosen is None else chosen.row
         html = html_output(
             html_heading(heading),
             *map(html_paragraph, sentences),

@@ -151,7 +151,7 @@ class Selection:
     @property
     def co2e_kg(self) -> float | None:
         """CO2e in kg, the mean over the trial's runs, or None where nobody knows."""
-        return self._co2e_kg(self._row)
+        return self._co2e_kg(self.row)
 
     @property
     def inference(self) -> InferenceCost | None:
@@ -261,7 +261,7 @@ class Selection:
         return Saving(name, saved_kg, saved_kg / cost if cost > 0 else None)
 
     @property
-    def _row(self) -> int:
+    def row(self) -> int:
         """Its row of the candidates."""
         return self.rows[self.ranking.chosen]
 
@@ -388,7 +388,7 @@ class Selection:
         from green_optuna.displays import selection_html
 
         return selection_html(
-            self.candidates, self.front, self._row, said=said, intervals=self.intervals
+            self.candidates, self.front, self.row, said=said, intervals=self.intervals
         )
 
     _repr_pretty_ = pretty
@@ -421,6 +421,6 @@ class Selection:
             return []
         best, column = self._best, self.candidates.objectives.index("quality_loss")
         losses = self.candidates.losses[:, column]
-        if best is not None and losses[self._row] <= losses[best]:
+        if best is not None and losses[self.row] <= losses[best]:
             return ["It has the best quality"]
         return [f"It took {saving}"]

@@ -7,6 +7,7 @@ as they are, in the unit of the data.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -192,6 +193,15 @@ def whole_counts(values: Mapping[str, float]) -> dict[str, float]:
         name: int(value) if name in _COUNTED and float(value).is_integer() else value
         for name, value in values.items()
     }
+
+
+def with_micro_signs(text: str) -> str:
+    """Write ``48.6 ug`` in a text with the sign that a terminal may not have.
+
+    >>> with_micro_signs("48.6 ug of CO2e")
+    '48.6 \N{MICRO SIGN}g of CO2e'
+    """
+    return re.sub(r"(?<=\d )u(?=(?:g|W|Wh|s)\b)", "\N{MICRO SIGN}", text)
 
 
 def quantity_label(name: str) -> str:

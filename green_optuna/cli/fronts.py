@@ -13,6 +13,7 @@ from green_optuna.cli.options import (
     AssumeExactOption,
     CheckpointsOption,
     FormatOption,
+    ObjectivesOption,
     StorageOption,
     StudyArgument,
 )
@@ -25,13 +26,7 @@ def front(
     *,
     study: StudyArgument = None,
     storage: StorageOption = None,
-    objectives: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B",
-            help="Draw the front over these objectives alone, such as quality_loss,co2e_kg.",
-        ),
-    ] = None,
+    objectives: ObjectivesOption = None,
     references: Annotated[
         Path | None,
         typer.Option(

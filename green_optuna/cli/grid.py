@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from green_optuna.carbon import Grid
 from green_optuna.catalogue import folded
 from green_optuna.cli.spelling import estimate_flags, grid_flags
 from green_optuna.errors import GridError, OptionError
 from green_optuna.intensities import OWN_FIGURE
+from green_optuna.terms import read_terms
+
+if TYPE_CHECKING:
+    import optuna
 
 
 def make_grid(
@@ -58,6 +64,12 @@ def choose_grid(
             raise OptionError(f"--grid-name={name!r} and {flag}={value!r}: give one of them.")
     with estimate_flags():
         return Grid.named(name)
+
+
+def pue_of(study: optuna.Study) -> float:
+    """Give the PUE that a study measures with: that of another grid it is compared on, too."""
+    terms = read_terms(study)
+    return 1.0 if terms is None else terms.grid.pue
 
 
 def grid_of_text(text: str, *, pue: float) -> Grid:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from green_optuna.cli import render
-from green_optuna.cli.grid import grid_of_text
+from green_optuna.cli.grid import grid_of_text, pue_of
 from green_optuna.cli.render import Format
 from green_optuna.cli.spelling import flag, rule_options
 from green_optuna.cli.storage import find_study
@@ -18,7 +18,6 @@ from green_optuna.front import pareto_front
 from green_optuna.plain import finite_or_none
 from green_optuna.repricing import describe_grid, grids_of
 from green_optuna.rules import Tolerance
-from green_optuna.terms import read_terms
 from green_optuna.units import format_co2e
 
 if TYPE_CHECKING:
@@ -109,8 +108,7 @@ def show_grids(
         StudyError: The study cannot be used, or keeps no energy that could be repriced.
     """
     study = find_study(study_name, storage)
-    terms = read_terms(study)
-    pue = 1.0 if terms is None else terms.grid.pue
+    pue = pue_of(study)
     named: dict[str, Grid | None] = {AS_MEASURED: None}
     named |= {text: grid_of_text(text, pue=pue) for text in grids}
     chosen_by = rule or Tolerance()

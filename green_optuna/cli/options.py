@@ -63,3 +63,10 @@ CheckpointsOption = Annotated[
         "checkpoint=path).",
     ),
 ]
+ObjectivesOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="Draw the front over these objectives alone, such as quality_loss,co2e_kg.",
+    ),
+]

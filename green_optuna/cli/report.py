@@ -12,6 +12,7 @@ import typer
 from green_optuna.cli.options import (
     AssumeExactOption,
     CheckpointsOption,
+    ObjectivesOption,
     StorageOption,
     StudyArgument,
 )
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from green_optuna.energy import Trace
     from green_optuna.front import ParetoFront
-    from green_optuna.rules import Rule
+    from green_optuna.selection import Selection
 
 # Where MLflow keeps runs unless it is told otherwise.
 DEFAULT_STORE = Path("mlflow.db")
@@ -52,13 +53,7 @@ def report(
             help="The most allowed of an objective, in its unit; may come several times.",
         ),
     ] = None,
-    objectives: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B",
-            help="Draw the front over these objectives alone, such as quality_loss,co2e_kg.",
-        ),
-    ] = None,
+    objectives: ObjectivesOption = None,
     references: Annotated[
         Path | None,
         typer.Option(
@@ -100,12 +95,11 @@ def report(
     It opens from a file, with no internet. Trials that were not all measured alike are shown, and
     the page says so first.
     """
-    from green_optuna.cli.grid import grid_of_text
+    from green_optuna.cli.grid import grid_of_text, pue_of
     from green_optuna.cli.storage import find_study
     from green_optuna.config import RuleConfig
     from green_optuna.drawing import check_width
     from green_optuna.front import pareto_front
-    from green_optuna.terms import read_terms
 
     if output.suffix.lower() not in (".html", ".htm"):
         raise OptionError(f"--output is {str(output)!r}: the report is a page, name it .html.")
@@ -117,21 +111,20 @@ def report(
     asked = rule is not None or tolerance is not None or caps
     config = RuleConfig(name=rule or "tolerance", relative=tolerance, caps=amounts("--max", caps))
     found = find_study(study, storage)
-    terms = read_terms(found)
-    pue = 1.0 if terms is None else terms.grid.pue
     with rule_options(flag):
         front = pareto_front(
             found,
             names_in(objectives),
-            grid=None if grid is None else grid_of_text(grid, pue=pue),
+            grid=None if grid is None else grid_of_text(grid, pue=pue_of(found)),
             checkpoints=checkpoints,
             references=references or (),
             allow_mixed=True,
             assume_exact=assume_exact,
         )
         made = config.make(spell=flag) if asked else None
-        traces = _read_traces(front, made, mlflow_uri)
-        if asked and front.subject(made).choice is None:
+        choice = front.subject(made).choice
+        traces = _read_traces(front, choice, mlflow_uri)
+        if asked and choice is None:
             say("warning: no trial is chosen; the page says why.")
         with _written(output):
             typer.echo(str(front.report(output, rule=made, traces=traces)))
@@ -142,7 +135,7 @@ def report(
                 typer.echo(str(path))
 
 
-def _read_traces(front: ParetoFront, rule: Rule | None, uri: str | None) -> dict[int, Trace]:
+def _read_traces(front: ParetoFront, choice: Selection | None, uri: str | None) -> dict[int, Trace]:
     """Read energy over time of the front's trials from MLflow, where they were logged there.
 
     Raises:
@@ -154,7 +147,6 @@ def _read_traces(front: ParetoFront, rule: Rule | None, uri: str | None) -> dict
         return {}
     from green_optuna.tracking import MLflowTracker
 
-    choice = front.subject(rule).choice
     try:
         return MLflowTracker(uri).read_traces(front, first=[choice.number] if choice else [])
     except TrackerError as error:

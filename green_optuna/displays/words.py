@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from green_optuna.markup import NOT_KNOWN, in_words, shortened
-from green_optuna.units import quantity_heading, show_quantity
+from green_optuna.units import quantity_heading, show_param, show_quantity
 from green_optuna.urls import shown_text
 
 if TYPE_CHECKING:
@@ -56,10 +56,7 @@ def describe_spending(candidates: Candidates) -> str:
 
 def shown_params(trial: FrozenTrial) -> list[tuple[str, str]]:
     """Give a trial's hyperparameters as a person reads them, and how many more there are."""
-    shown = [
-        (name, f"{value:.4g}" if isinstance(value, float) else str(value))
-        for name, value in list(trial.params.items())[:MAX_PARAMS]
-    ]
+    shown = [(name, show_param(value)) for name, value in list(trial.params.items())[:MAX_PARAMS]]
     more = len(trial.params) - len(shown)
     return [*shown, ("and", f"{more} more")] if more else shown
 

@@ -220,9 +220,7 @@ class ParetoFront:
             OptionError: The rule is unknown, or wants an objective that the front has not.
         """
         selection = self.select(rule)
-        return self.uncertainty.worth_repeating(
-            selection.rule, selection.rows[selection.ranking.chosen]
-        )
+        return self.uncertainty.worth_repeating(selection.rule, selection.row)
 
     def subject(
         self,

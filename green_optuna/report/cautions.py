@@ -148,7 +148,7 @@ def _unsettled(subject: Subject) -> Caution | None:
     choice, uncertainty = subject.choice, subject.uncertainty
     if choice is None or uncertainty.reason is not None:
         return None
-    row = choice.rows[choice.ranking.chosen]
+    row = choice.row
     probability = uncertainty.of(row)
     worth = uncertainty.worth_repeating(choice.rule, row)
     said = []

@@ -72,7 +72,7 @@ def _quality(choice: Selection) -> str | None:
     candidates, front = choice.candidates, list(choice.front)
     if "quality_loss" not in candidates.objectives:
         return None
-    row = choice.rows[choice.ranking.chosen]
+    row = choice.row
     best = front[BestQuality().choose(candidates.losses[front], candidates.objectives)]
     losses = candidates.losses[:, candidates.objectives.index("quality_loss")]
     word, shown = _word(candidates, "quality_loss"), _show(candidates, row, "quality_loss")

@@ -52,8 +52,7 @@ class Subject:
     @property
     def chosen_row(self) -> int | None:
         """The row of ``candidates`` that the rule selects; None where it selects nothing."""
-        choice = self.choice
-        return None if choice is None else choice.rows[choice.ranking.chosen]
+        return None if self.choice is None else self.choice.row
 
     def members_first(self) -> list[int]:
         """Give the front's rows: the chosen one, then the others by their first objective."""

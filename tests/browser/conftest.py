@@ -51,6 +51,16 @@ def page(chromium: Browser) -> Iterator[Page]:
         assert visit.dialogs == []
 
 
+@pytest.fixture
+def _patience() -> Iterator[None]:
+    """Wait for a page as long as a busy machine may need."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=60_000)
+    yield
+    expect.set_options(timeout=5_000)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give a folder for what a module's servers keep, the library's own state included."""

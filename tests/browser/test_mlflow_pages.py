@@ -37,14 +37,6 @@ HOSTILE = "<script>alert(1)</script> a|b `c` [d](javascript:alert(2)) **e**"
 HOSTILE_NAMES = ("<img src=x onerror=alert(3)>", "a|b", "<b>c</b>")
 
 
-@pytest.fixture
-def _patience() -> Iterator[None]:
-    """Wait for a page as long as a busy machine may need."""
-    expect.set_options(timeout=60_000)
-    yield
-    expect.set_options(timeout=5_000)
-
-
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A study that a server shows.

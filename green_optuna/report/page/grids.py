@@ -56,11 +56,12 @@ class Table:
 
 def text_cell(text: str) -> Cell:
     """Give a text as a cell, shortened."""
-    short = _shortened(text, MOST_TEXT)
+    short = shorten(text, MOST_TEXT)
     return Cell(short, full="" if short == text else text)
 
 
-def _shortened(text: str, most: int) -> str:
+def shorten(text: str, most: int) -> str:
+    """Cut a text to so many characters, visibly."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
@@ -95,7 +96,7 @@ def rules_table(subject: Subject) -> Table:
             [
                 text_cell(name),
                 Cell(one.describe_rule()),
-                Cell(one.label, row=one.rows[one.ranking.chosen]),
+                Cell(one.label, row=one.row),
                 *values,
                 Cell(_saving_in_words(one)),
             ]
@@ -176,7 +177,7 @@ def references_grid(subject: Subject, logarithmic: Mapping[str, bool]) -> Table:
             Cell(one.basis),
             *(quantity_cell(name, value) for name, value in one.losses.items()),
             Cell(one.status),
-            Cell(_shortened(" ".join(filter(None, [one.source, *one.notes])), MOST_REMARK)),
+            Cell(shorten(" ".join(filter(None, [one.source, *one.notes])), MOST_REMARK)),
         ]
         for one in subject.references
     ]

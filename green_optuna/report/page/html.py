@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from green_optuna.plain import finite_or_none
 from green_optuna.report.hypervolume import hypervolume_over_co2e
 from green_optuna.report.page.content import content_of
+from green_optuna.report.page.grids import shorten
 from green_optuna.report.page.shown import shown_of
+from green_optuna.units import with_micro_signs
 from green_optuna.urls import shown_text
 
 if TYPE_CHECKING:
@@ -123,12 +125,7 @@ def visible(text: object) -> str:
     return _HIDDEN.sub("\ufffd", _without_secrets(str(text)))
 
 
-def shorten(text: str, most: int) -> str:
-    """Cut a text to so many characters, visibly."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
 def with_real_signs(text: str) -> str:
     """Write ``1 - quality`` and ``48.6 ug`` with signs that a terminal may not have."""
     text = re.sub(r"\b1 - (?=quality\b)", "1 \N{MINUS SIGN} ", text)
-    return re.sub(r"(?<=\d )u(?=(?:g|Wh|W|s)\b)", "µ", text)
+    return with_micro_signs(text)

@@ -62,7 +62,6 @@ class Shown:
     importance_words: str
     importance_notes: Sequence[str]
     params: Sequence[str]
-    objective_options: Sequence[str]
     ledger_words: Sequence[str]
     ledger_label: str
     ledger_parts: Sequence[dict[str, Any]]
@@ -107,7 +106,6 @@ def shown_of(subject: Subject, content: dict[str, Any], curve: HypervolumeCurve)
         importance_words=WHAT_IT_MEASURES,
         importance_notes=importance_notes(decided),
         params=content["params"],
-        objective_options=[quantity_heading(name) for name in subject.objectives],
         ledger_words=ledger_words(subject),
         ledger_label=str(candidates.ledger),
         ledger_parts=_ledger_parts(subject),
@@ -126,10 +124,11 @@ def _subtitle(subject: Subject) -> str:
     completed = (
         "" if ended == candidates.n_completed else f", {candidates.n_completed} of them completed"
     )
-    basis = f"; energy {_basis(subject)}" if _basis(subject) else ""
+    basis = _basis(subject)
+    energy = f"; energy {basis}" if basis else ""
     saved = sum(checkpoint_of(candidates.trials[row]) is not None for row in subject.rows)
     steps = f" ({saved} of them saved steps)" if saved else ""
-    return f"{trials}{completed}, {len(subject.rows)} on the front{steps}{basis}"
+    return f"{trials}{completed}, {len(subject.rows)} on the front{steps}{energy}"
 
 
 def _basis(subject: Subject) -> str:

@@ -31,8 +31,8 @@ def choice_words(subject: Subject) -> list[str]:
         return [f"{why_not[:1].upper()}{why_not[1:].rstrip('.')}."] if why_not else []
     said = [str(choice)]
     if choice.probability is None and subject.uncertainty.probabilities is not None:
-        row = choice.rows[choice.ranking.chosen]
-        said.append(f"How settled it is: {subject.uncertainty.worth_repeating(choice.rule, row)}")
+        worth = subject.uncertainty.worth_repeating(choice.rule, choice.row)
+        said.append(f"How settled it is: {worth}")
     return said
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from green_optuna.figures import MAX_NAME
 from green_optuna.markup import one_line, shortened
-from green_optuna.units import label_in
+from green_optuna.units import label_in, with_micro_signs
 from green_optuna.urls import shown_text
 
 _MICRO: Final = "\N{MICRO SIGN}"
@@ -48,8 +47,7 @@ def sentence_in_print(text: str, limit: int) -> str:
         text: The sentence, as a terminal shows it.
         limit: How many characters it may have.
     """
-    micro = re.sub(r"(?<=\d )u(?=(?:g|W|Wh|s)\b)", _MICRO, text)
-    return _typeset(name_in_print(micro, limit))
+    return _typeset(name_in_print(with_micro_signs(text), limit))
 
 
 def _typeset(text: str) -> str:
