@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from green_optuna.energy.charge import Charge
 from green_optuna.energy.measurement import ComponentEnergy
 from green_optuna.energy.meter import SharedMeter
+from green_optuna.energy.own_time import OwnTime
 from green_optuna.energy.sharing import Interval, Segment, share
 from green_optuna.energy.window import Window
 from green_optuna.errors import MeterError
@@ -39,6 +40,9 @@ class Readings:
         cpu_clock: Gives the CPU time that this process and its children have used, in s.
         thread_clock: Gives a clock of the CPU time of the thread that asks for it; where there
             is none, trials that run side by side share CPU time evenly.
+
+    Attributes:
+        own_time: The CPU time that readings and trackers take, which no trial pays for.
     """
 
     def __init__(
@@ -60,10 +64,7 @@ class Readings:
         self._reading: Charge | None = None
         self._reading_at_s = 0.0
         self._due_at_s = 0.0
-        # CPU time that readings and trackers took, which no trial shall pay for: all of it,
-        # and what of it fell into the interval that began with the latest reading.
-        self._own_cpu_s = 0.0
-        self._own_cpu_in_interval_s = 0.0
+        self.own_time = OwnTime()
         # The segments of the interval that began with the latest reading; the last is open.
         self._segments: list[Segment[Window]] = []
         self._segment_at_s = 0.0
@@ -128,6 +129,8 @@ class Readings:
             MeterError: The meter cannot be started or read.
         """
         self.start()
+        # Whatever of ours a Ctrl-C has cut off: what comes now is the trial's.
+        self.own_time.end()
         fresh = self.take_if_due()
         thread = None if self._thread_clock is None else self._thread_clock()
         started_at_s = self._end_segment()
@@ -163,11 +166,6 @@ class Readings:
         """
         return self._reading_at_s >= at_s or self.take_if_due()
 
-    def exclude(self, cpu_s: float) -> None:
-        """Charge CPU time in s, which has just been used, to no window: it is ours."""
-        self._own_cpu_s += cpu_s
-        self._own_cpu_in_interval_s += cpu_s
-
     def _read(self) -> None:
         """Read the meter and share out the interval that ends with the reading."""
         ended_at_s = self._end_segment()
@@ -175,8 +173,7 @@ class Readings:
         self._reading_at_s = ended_at_s
         self._due_at_s = self._clock() + self._meter.min_interval_s
         segments, self._segments = self._segments, []
-        segments.append(Segment(0.0, self._own_cpu_in_interval_s, frozenset()))
-        self._own_cpu_in_interval_s = 0.0
+        segments.append(Segment(0.0, self.own_time.take_s(), frozenset()))
         interval = reading - (reading if self._reading is None else self._reading)
         self._reading, self._behind = reading, False
         shares = self._shared_out(interval, segments)
@@ -228,7 +225,7 @@ class Readings:
         finally:
             # Each clock ticks in steps of its own: without the bound, a segment that is
             # mostly reading could come out below zero.
-            self.exclude(min(time.thread_time() - thread_cpu_s, self._cpu_clock() - cpu_s))
+            self.own_time.add(min(time.thread_time() - thread_cpu_s, self._cpu_clock() - cpu_s))
         last = {} if self._reading is None else self._reading.total.to_dict()
         for component, kwh in reading.total.to_dict().items():
             if not last.get(component, -math.inf) <= kwh < math.inf:
@@ -254,15 +251,17 @@ class Readings:
         clocks = {window: window.thread for window in self._windows if window.thread is not None}
         threads = [clock.ident for clock in clocks.values()]
         times_s = {window: clock.cpu_s() for window, clock in clocks.items()}
+        ours_s = self.own_time.by_thread_s
         return {
-            window: cpu_s / threads.count(clocks[window].ident)
+            window: (cpu_s - ours_s[clocks[window].ident]) / threads.count(clocks[window].ident)
             for window, cpu_s in times_s.items()
             if cpu_s is not None
         }
 
     def _begin_segment(self) -> float:
         self._segment_at_s = self._clock()
-        self._segment_cpu_s = self._cpu_clock() - self._own_cpu_s
+        self.own_time.catch_up()
+        self._segment_cpu_s = self._cpu_clock() - self.own_time.total_s
         return self._segment_at_s
 
     def _end_segment(self) -> float:

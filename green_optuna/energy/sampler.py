@@ -181,16 +181,21 @@ class Sampler:
     @contextlib.contextmanager
     def excluded(self) -> Iterator[None]:
         """Charge the CPU time that this thread uses meanwhile to no window."""
-        began_s = time.thread_time()
+        own_time = self._readings.own_time
+        within_another = own_time.counts_this_thread
         try:
+            with self._condition:
+                own_time.begin()
             yield
         finally:
-            with self._condition:
-                self._readings.exclude(time.thread_time() - began_s)
+            if not within_another:
+                with self._condition:
+                    own_time.end()
 
     def begin_anew_after_fork(self) -> None:
         """Forget the thread and the lock, which another thread of the parent's may have held."""
         self._condition, self._thread = threading.Condition(), None
+        self._readings.own_time.forget_threads()
 
     def _wake_thread(self) -> None:
         if self._thread is None:

@@ -1,0 +1,109 @@
+"""The CPU time that this library takes for itself, which no trial shall pay for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def this_threads_clock() -> Callable[[], float | None]:
+    """Give a clock of the CPU time of the thread that asks for it, in s, for all threads to read.
+
+    It shows None to others where the platform does not tell them, and once the thread has ended.
+    """
+    thread = threading.current_thread()
+    own = time.pthread_getcpuclockid(thread.ident or 0) if _CLOCKS_OF_THREADS else None
+
+    def cpu_s() -> float | None:
+        if threading.current_thread() is thread:
+            return time.thread_time()
+        if own is None or not thread.is_alive():
+            return None
+        try:
+            return time.clock_gettime(own)
+        except OSError:
+            return None
+
+    return cpu_s
+
+
+_CLOCKS_OF_THREADS = hasattr(time, "pthread_getcpuclockid")
+
+
+class OwnTime:
+    """Adds up the CPU time of threads that are about trackers, files or readings.
+
+    What a thread has used by now can be told at any time, not only once it is done: else a second
+    of work would be taken off all at once, from the trials that happen to run at its end. Not for
+    several threads at a time.
+
+    Args:
+        thread_clock: Gives a clock of the CPU time of the thread that asks for it, in s.
+
+    Attributes:
+        total_s: All of it up to the latest :meth:`catch_up`, in s.
+        by_thread_s: That of each thread, in s by its identity.
+    """
+
+    def __init__(
+        self, thread_clock: Callable[[], Callable[[], float | None]] = this_threads_clock
+    ) -> None:
+        self._thread_clock = thread_clock
+        self.total_s = 0.0
+        self.by_thread_s: defaultdict[int, float] = defaultdict(float)
+        self._taken_s = 0.0
+        # The threads that are about it now: a clock of each, and what it showed when last read.
+        self._clocks: dict[int, tuple[Callable[[], float | None], float]] = {}
+
+    @property
+    def counts_this_thread(self) -> bool:
+        """Whether the CPU time of the calling thread is counted now."""
+        return threading.get_ident() in self._clocks
+
+    def begin(self) -> None:
+        """Count this thread's CPU time from now on, unless it is counted already."""
+        if not self.counts_this_thread:
+            clock = self._thread_clock()
+            self._clocks[threading.get_ident()] = clock, clock() or 0.0
+
+    def end(self) -> None:
+        """Count this thread's CPU time up to now, and no longer; harmless if it is not counted."""
+        if self.counts_this_thread:
+            self._catch_up(threading.get_ident())
+            del self._clocks[threading.get_ident()]
+
+    def add(self, cpu_s: float) -> None:
+        """Count CPU time in s that this thread has just used, unless it is counted already."""
+        if not self.counts_this_thread:
+            self._add(threading.get_ident(), cpu_s)
+
+    def catch_up(self) -> None:
+        """Count what threads that are about it have used by now."""
+        for thread in self._clocks:
+            self._catch_up(thread)
+
+    def take_s(self) -> float:
+        """Give what was counted since the last call, in s."""
+        self.catch_up()
+        new_s, self._taken_s = self.total_s - self._taken_s, self.total_s
+        return new_s
+
+    def forget_threads(self) -> None:
+        """Count no thread any longer: none but the calling one outlives a fork."""
+        self._clocks.clear()
+
+    def _catch_up(self, thread: int) -> None:
+        clock, last_s = self._clocks[thread]
+        now_s = clock()
+        if now_s is not None:
+            self._clocks[thread] = clock, now_s
+            self._add(thread, now_s - last_s)
+
+    def _add(self, thread: int, cpu_s: float) -> None:
+        self.total_s += cpu_s
+        self.by_thread_s[thread] += cpu_s
