@@ -15,9 +15,11 @@ import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import REFERENCES, made_study
 from optuna.trial import TrialState, create_trial
 
 import green_optuna as go
+from green_optuna.report.page.trials import all_trials
 from green_optuna.terms import ATTRIBUTE
 
 if TYPE_CHECKING:
@@ -566,6 +568,56 @@ def test_a_study_without_names_is_refused() -> None:
     study = optuna.create_study(directions=["minimize"] * 2)
     with pytest.raises(go.StudyError, match="set_metric_names"):
         go.pareto_front(study)
+
+
+@pytest.mark.parametrize("names", [["loss", "trial"], ["loss", "loss"], ["param_lr", "loss"]])
+def test_names_that_a_table_needs_for_other_columns_are_refused(names: list[str]) -> None:
+    """Else a metric would stand where the trial's number does; the error says which one."""
+    study = optuna.create_study(directions=["minimize"] * 2)
+    study.set_metric_names(names)
+    trial = study.ask()
+    trial.suggest_float("lr", 0.0, 1.0)
+    study.tell(trial, [2.0, 0.1])
+    faulty = next(name for name in names if name != "loss" or names.count("loss") > 1)
+    with pytest.raises(go.StudyError, match=f"'{faulty}' for another column"):
+        go.pareto_front(study)
+    study.set_metric_names(["loss", "trials"])
+    (record,) = go.pareto_front(study).to_dataframe().to_dict("records")
+    assert [record[name] for name in ("trial", "loss", "trials")] == [0, 2.0, 0.1]
+
+
+def test_all_columns_of_the_tables_are_their_own() -> None:
+    """No objective can bear the name of a column that every study's tables have."""
+    front = go.pareto_front(made_study(30, checkpoints=True), references=REFERENCES)
+    measured = {"quality", "energy_kwh", "duration_s", "n_params"}
+    columns = [
+        *front.to_dataframe(references=True).columns,
+        *all_trials(front.subject())["names"],
+        *("step", "checkpoint", "host", "feasible", "reason"),
+    ]
+    own = [name for name in columns if not name.startswith("param_") and name not in measured]
+    for name in {*own} - {*front.objectives}:
+        if not name.endswith(("_low", "_high")):
+            study = optuna.create_study(directions=["minimize"])
+            study.set_metric_names([name])
+            with pytest.raises(go.StudyError, match=f"{name!r} for another column"):
+                go.pareto_front(study)
+
+
+def test_files_hold_no_password_of_an_address(tmp_path: Path) -> None:
+    """A hyperparameter may be the database that a trial read."""
+    study = go.create_study("s")
+    url = "postgresql://me:hunter2@db/data"
+    study.enqueue_trial({"data": url})
+    trial = study.ask()
+    trial.suggest_categorical("data", [url])
+    study.tell(trial, [0.1, 1e-6, 10])
+    front = go.pareto_front(study)
+    for ending in ("json", "csv"):
+        text = front.save(tmp_path / f"front.{ending}").read_text(encoding="utf-8")
+        assert "postgresql://me:***@db/data" in text
+        assert "hunter2" not in text
+    assert front.to_dataframe().loc[0, "param_data"] == url
 
 
 class Colour(enum.Enum):
