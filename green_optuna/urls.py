@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, unquote_plus
 
 if TYPE_CHECKING:
@@ -83,6 +83,17 @@ def shown_text(text: str, secrets: Iterable[str] = ()) -> str:
         secrets: Further strings that must not be shown.
     """
     return _WORD.sub(lambda found: _shown_word(found[0]), hide_secrets(text, secrets))
+
+
+def shown_data(plain: Any) -> Any:  # noqa: ANN401 - whatever JSON knows
+    """Give plain data with the secrets of all URLs in its texts and its names hidden."""
+    if isinstance(plain, str):
+        return shown_text(plain) if "://" in plain or "@" in plain else plain
+    if isinstance(plain, list):
+        return [shown_data(one) for one in plain]
+    if isinstance(plain, dict):
+        return {shown_data(name): shown_data(one) for name, one in plain.items()}
+    return plain
 
 
 def _shown_word(word: str) -> str:

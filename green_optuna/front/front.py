@@ -22,6 +22,7 @@ from green_optuna.rules import as_rule
 from green_optuna.selection import Selection
 from green_optuna.trial_rows import trial_rows
 from green_optuna.uncertainty import Uncertainty
+from green_optuna.urls import shown_data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -306,9 +307,12 @@ class ParetoFront:
         return columns, records
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the front as plain data, ready for JSON; None where there is no finite number."""
+        """Give the front as plain data, ready for JSON; None where there is no finite number.
+
+        Passwords of addresses among the hyperparameters are hidden.
+        """
         columns, records = self._table(dominated=False)
-        plain = {
+        plain: dict[str, Any] = {
             "study": self.study_name,
             "objectives": list(self.objectives),
             **self.candidates.summary(),
@@ -322,7 +326,19 @@ class ParetoFront:
         }
         if self.references:
             plain["references"] = [one.to_dict() for one in self.references]
-        return plain
+        return {name: shown_data(one) for name, one in plain.items()}
+
+    def to_csv(self) -> str:
+        """Give all completed trials and the references as the text of a CSV file.
+
+        The columns are those of :meth:`to_dataframe`; passwords of addresses are hidden.
+        """
+        frame = self.to_dataframe(dominated=True, references=True)
+        return (
+            frame.map(shown_data)
+            .rename(columns=shown_data)
+            .to_csv(index=False, lineterminator="\n")
+        )
 
     def plot(self) -> go.Figure:
         """Draw the front over the first two objectives, with Plotly.
@@ -333,7 +349,7 @@ class ParetoFront:
         return front_figure(
             self.to_dataframe(dominated=True),
             self.objectives,
-            study_name=self.study_name,
+            study_name=shown_data(self.study_name),
             references=self.references,
             note=str(self.candidates.repricing or ""),
         )
@@ -391,8 +407,7 @@ class ParetoFront:
         if target.suffix == ".json":
             text = json.dumps(self.to_dict(), indent=2)
         elif target.suffix == ".csv":
-            frame = self.to_dataframe(dominated=True, references=True)
-            text = frame.to_csv(index=False, lineterminator="\n")
+            text = self.to_csv()
         elif target.suffix == ".html":
             text = self.plot().to_html(include_plotlyjs=True)
         elif target.suffix in FRONT_ENDINGS:

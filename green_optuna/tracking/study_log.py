@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("green_optuna")
 
+# What this process has passed a study's front on with, by the study's key: later ones come with
+# it too.
+_references: dict[str, ReferenceTable] = {}
+
 FRONT_INTERVAL_S = 30.0
 
 # A trial does not wait longer than this for those before it to be sent again, nor a process that
@@ -228,7 +232,8 @@ class StudyLog:
         if self._study is None:
             return []
         try:
-            front = pareto_front(self._study, allow_mixed=True)
+            references = _references.get(self._terms.key, ())
+            front = pareto_front(self._study, references=references, allow_mixed=True)
         except Exception as error:
             # The storage may be gone (a temporary folder, a server): nothing depends on it.
             _logger.warning("The Pareto front was not passed on: %s", shown_text(repr(error)))
@@ -301,18 +306,21 @@ def log_front(
         trackers: Who is told. What they raise is raised here. A run that one keeps open for the
             study, as W&B's does, ends with the process.
         references: Results from elsewhere that the front is logged with, as
-            :func:`pareto_front` takes them. The front that a later trial changes is without.
+            :func:`pareto_front` takes them. The fronts that this process passes on later, as the
+            study's own trackers are told at its end, come with them too.
 
     Raises:
         OptionError: A reference cannot be used.
         StudyError: No green_optuna objective has run in the study.
     """
-    if read_terms(study) is None:
+    terms = read_terms(study)
+    if terms is None:
         raise StudyError(
             f"No green_optuna objective has run in the study {study.study_name!r}: it has no "
             "runs to log a front beside."
         )
     front = pareto_front(study, references=references, allow_mixed=True)
+    _references[terms.key] = references
     for tracker in trackers:
         tracker.log_front(front)
     for tracker in trackers:

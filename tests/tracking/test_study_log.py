@@ -490,6 +490,23 @@ def test_log_front_passes_references_on_with_the_front() -> None:
     assert len(tracker.fronts) == 1
 
 
+def test_the_last_front_comes_with_the_references_that_one_before_it_had() -> None:
+    """The end of the process does not take away what a person has put beside the front."""
+    study = run(make_objective([]), ENDS)
+    terms = go.StudyTerms.from_dict(study.user_attrs["green_optuna"])
+    tracker, other = go.MemoryTracker(), go.MemoryTracker()
+    log = StudyLog(study, terms, [tracker])
+    log.finish(make_record(state="complete"))
+    elsewhere = StudyLog(go.create_study("another"), TERMS, [other])
+    elsewhere.finish(make_record(state="complete"))
+    go.log_front(study, [tracker], references=[{"name": "elsewhere", "energy_kwh": 1}])
+    log.end()
+    elsewhere.end()
+    names = [[one.name for one in front.references] for front in tracker.fronts]
+    assert names == [["elsewhere"], ["elsewhere"]]
+    assert [front.references for front in other.fronts] == [()]
+
+
 def test_log_front_raises_what_a_tracker_raises() -> None:
     """Who asks for it is there to hear of it."""
     study = run(make_objective([]))

@@ -15,7 +15,7 @@ from green_optuna.report.page.content import content_of
 from green_optuna.report.page.grids import shorten
 from green_optuna.report.page.shown import shown_of
 from green_optuna.units import with_micro_signs
-from green_optuna.urls import shown_text
+from green_optuna.urls import shown_data
 
 if TYPE_CHECKING:
     import jinja2
@@ -26,6 +26,9 @@ _ASSETS = Path(__file__).parent / "assets"
 
 # In the order in which they lean on one another.
 _SCRIPTS = ("format.js", "store.js", "table.js", "charts.js", "fronts.js", "page.js")
+
+# A colour on light paper, and that on dark.
+_PAIR = re.compile(r"(--[\w-]+): light-dark\((#\w+), #\w+\)")
 
 # What no eye can see, or what turns the direction of a text, and halves of characters.
 _HIDDEN = re.compile(
@@ -63,7 +66,7 @@ def page(subject: Subject) -> str:
         shown=shown_of(subject, content, curve),
         data=_json(content),
         policy=policy,
-        style=_markup(_asset("page.css")),
+        style=_markup(_style()),
         plotly=_markup(plotly),
         script=_markup(script),
     )
@@ -93,6 +96,17 @@ def _asset(name: str) -> str:
     return (_ASSETS / name).read_text(encoding="utf-8")
 
 
+def _style() -> str:
+    """Give the page's style; browsers that know no pairs of colours have the first of each."""
+    style = _asset("page.css")
+    first = " ".join(f"{name}: {colour};" for name, colour in _PAIR.findall(style))
+    return (
+        f"{style}\n@supports not (color: light-dark(white, black)) {{\n"
+        f"  :root, :root[data-theme] {{ color-scheme: light; {first} }}\n"
+        "  #theme { display: none; }\n}\n"
+    )
+
+
 def _hash(script: str) -> str:
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
@@ -100,21 +114,10 @@ def _hash(script: str) -> str:
 
 def _json(content: dict[str, Any]) -> str:
     """Write data so that no text in it can end the element that holds it."""
-    text = json.dumps(_without_secrets(finite_or_none(content)), separators=(",", ":"))
+    text = json.dumps(shown_data(finite_or_none(content)), separators=(",", ":"))
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return _markup(text)
-
-
-def _without_secrets(plain: Any) -> Any:  # noqa: ANN401 - whatever JSON knows
-    """Hide passwords of addresses in texts, however deep they lie; in names of columns, too."""
-    if isinstance(plain, str):
-        return shown_text(plain) if "://" in plain or "@" in plain else plain
-    if isinstance(plain, list):
-        return [_without_secrets(one) for one in plain]
-    if isinstance(plain, dict):
-        return {_without_secrets(name): _without_secrets(one) for name, one in plain.items()}
-    return plain
 
 
 def visible(text: object) -> str:
@@ -122,7 +125,7 @@ def visible(text: object) -> str:
 
     Passwords of addresses in the text are hidden, too.
     """
-    return _HIDDEN.sub("\ufffd", _without_secrets(str(text)))
+    return _HIDDEN.sub("\ufffd", shown_data(str(text)))
 
 
 def with_real_signs(text: str) -> str:

@@ -135,7 +135,7 @@ def front_artifacts(front: ParetoFront) -> dict[str, str]:
     """Give the front as files: JSON for scripts, CSV and a plot for people."""
     return {
         FRONT_FILE: json.dumps(front.to_dict(), indent=2),
-        "front/trials.csv": front.to_dataframe(dominated=True, references=True).to_csv(index=False),
+        "front/trials.csv": front.to_csv(),
         # The page brings Plotly along: it opens where there is no internet.
         "front/pareto.html": front.plot().to_html(include_plotlyjs=True),
     }
