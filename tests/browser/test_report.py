@@ -164,6 +164,20 @@ def expect_selected(page: Page, rows: Sequence[int]) -> None:
     assert page.locator("#trials-table tr.selected").count() == len(pressed)
 
 
+# Each colour of the page, as it is computed.
+COLOURS = """
+() => {
+  const probe = document.body.appendChild(document.createElement("i"));
+  const rules = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules]);
+  const names = rules.flatMap((rule) => [...(rule.style ?? [])]);
+  return names.filter((name) => name.startsWith("--")).map((name) => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  });
+}
+"""
+
+
 PLACES = """
 (plot) => {
   const { xaxis, yaxis } = plot._fullLayout;
@@ -673,6 +687,30 @@ def test_colours_follow_the_reader(looking: Looking, preferred: str) -> None:
         page.emulate_media(color_scheme="light" if preferred == "dark" else "dark")
         # The button was pressed: it says what is shown.
         assert paper(page) == before
+
+
+def test_an_older_browser_has_light_colours(
+    chromium: Browser, reports: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """One that knows no pairs of colours, which came in 2024, shows each mark in its colour."""
+    text = reports("normal").read_text(encoding="utf-8")
+    style = re.compile(r"<style>.*?</style>", re.DOTALL)
+    paths = [tmp_path / "new.html", tmp_path / "old.html"]
+    paths[0].write_text(text, encoding="utf-8")
+    older = style.sub(lambda found: found[0].replace("light-dark(", "unknown("), text, count=1)
+    assert older != text
+    paths[1].write_text(older, encoding="utf-8")
+    seen = []
+    for path in paths:
+        with visiting(chromium, alone=path.as_uri(), height=1000) as visit:
+            visit.page.goto(path.as_uri())
+            figure = visit.page.locator(FLAT).first
+            places_in(figure)
+            seen.append((paper(visit.page), ink_in(figure), visit.page.evaluate(COLOURS)))
+            expect(visit.page.locator("#theme")).to_be_visible(visible=path is paths[0])
+            assert visit.errors == []
+    assert seen[0] == seen[1]
+    assert all(seen[0][2])
 
 
 def test_a_dark_page_is_printed_light(looking: Looking) -> None:
