@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import html
+import os
 import re
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kept import kept, study_of
+from made import made_study
 from optuna.trial import TrialState
 
 import green_optuna as go
@@ -24,7 +28,9 @@ from green_optuna.units import show_quantity
 from report.print_studies import HOSTILE, hostile_front, named_study, plain_study, with_params
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
 
 # What each command of LaTeX that is written stands for: written down once more.
 COMMANDS = {
@@ -382,12 +388,13 @@ def test_latex_is_a_table_of_booktabs() -> None:
         notes=("A {note}.",),
     )
     assert table.to_latex().splitlines() == [
-        "% Needs \\usepackage{booktabs}.",
+        "% Needs \\usepackage{booktabs,graphicx}.",
         "\\begin{table}",
         "\\centering",
         "\\caption{50 \\% of it.}",
         "\\label{tab:some}",
-        "\\begin{tabular}{lp{0.4\\linewidth}r}",
+        "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%",
+        "\\begin{tabular}{lp{16em}r}",
         "\\toprule",
         "a\\_b & said & CO\\textsubscript{2}e (mg) \\\\",
         "\\midrule",
@@ -395,10 +402,43 @@ def test_latex_is_a_table_of_booktabs() -> None:
         "{}[x] & z \\& w & 1.00 \\\\",
         "{}*y &  & 2.00 \\\\",
         "\\bottomrule",
-        "\\end{tabular}",
+        "\\end{tabular}}",
         "\\par\\smallskip{\\footnotesize A \\{note\\}.\\par}",
         "\\end{table}",
     ]
+
+
+FRONTS: dict[str, Callable[[], go.ParetoFront]] = {
+    "made": lambda: go.pareto_front(made_study(60)),
+    "repeats": lambda: go.pareto_front(made_study(60, repeats=True)),
+    "checkpoints": lambda: go.pareto_front(made_study(60, checkpoints=True), checkpoints=True),
+    "hostile": hostile_front,
+}
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex on the PATH")
+@pytest.mark.parametrize("kind", FRONTS)
+def test_latex_takes_each_table_and_none_is_too_wide(kind: str, tmp_path: Path) -> None:
+    """In the columns of a paper, with the packages that the tables name."""
+    subject = FRONTS[kind]().subject()
+    made = [front_table(subject), ledger_table(subject), rules_table(subject)]
+    texts = [table.to_latex() for table in made if table is not None]
+    packages = {text.partition("\n")[0].removeprefix("% Needs ").rstrip(".") for text in texts}
+    document = [r"\documentclass[twocolumn]{article}", *packages, r"\begin{document}", *texts]
+    paper = tmp_path / "paper.tex"
+    paper.write_text("\n".join([*document, r"\end{document}"]), encoding="utf-8")
+    # A draft, for which no font has to be made.
+    command = ["pdflatex", "-draftmode", "-interaction=nonstopmode", "-halt-on-error", paper.name]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "TEXMFVAR": str(tmp_path / "fonts")},
+        capture_output=True,
+        check=False,
+    )
+    said = done.stdout.decode(errors="replace")
+    assert done.returncode == 0, said
+    assert "Overfull" not in said, said
 
 
 def test_markdown_is_caption_table_and_notes() -> None:
@@ -427,6 +467,7 @@ def test_hostile_names_stay_in_their_cells(make: object) -> None:
     assert commands <= known | {
         *("begin", "end", "centering", "caption", "label", "linewidth", "par"),
         *("toprule", "midrule", "bottomrule", "smallskip", "footnotesize"),
+        *("resizebox", "ifdim", "width", "else", "fi"),
     }
     for line in latex.splitlines():
         if line.endswith(r" \\"):

@@ -49,7 +49,7 @@ class Column:
     def letter(self) -> str:
         """How LaTeX sets it."""
         if self.wraps:
-            return r"p{0.4\linewidth}"
+            return "p{16em}"
         return "r" if self.right else "l"
 
 
@@ -89,7 +89,8 @@ class PrintTable:
     def to_latex(self) -> str:
         r"""Write it in LaTeX: a ``table`` with caption, label and notes, for ``\input``.
 
-        It needs the package booktabs, and LaTeX of 2020 or later.
+        What is wider than the text is made smaller to fit. It needs the packages booktabs and
+        graphicx, and LaTeX of 2020 or later.
         """
         letters = "".join(column.letter for column in self.columns)
         rows = [_latex_row(row) for row in self.rows]
@@ -101,17 +102,18 @@ class PrintTable:
             r"\centering",
             rf"\caption{{{in_latex(self.caption)}}}",
             rf"\label{{tab:{self.name}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{{letters}}}",
             r"\toprule",
             _latex_row([column.heading for column in self.columns]),
             r"\midrule",
             *rows,
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
             *notes,
             r"\end{table}",
         ]
-        return "\n".join(["% Needs \\usepackage{booktabs}.", *lines]) + "\n"
+        return "\n".join(["% Needs \\usepackage{booktabs,graphicx}.", *lines]) + "\n"
 
 
 def text_column(
