@@ -69,7 +69,9 @@ OBJECTIVE = "objective=train.py:objective"
 TRAIN = """
 import green_optuna as go
 
-TRACKER = go.MLflowTracker("sqlite:///own.db", "own", activate=False, flush_interval_s=7.0)
+TRACKER = go.MLflowTracker(
+    "sqlite:///own.db", "own", activate=False, flush_interval_s=7.0, report=False
+)
 
 def plain(trial):
     return trial.suggest_float("x", 0, 1), 3
@@ -769,9 +771,13 @@ def tracker_options(objective: GreenObjective) -> list[tuple[object, ...]]:
     """Give what each MLflow tracker was made with."""
     return [
         (tracker.uri, tracker.experiment, tracker._activates, tracker.flush_interval_s)
-        for tracker in objective.options.trackers
-        if isinstance(tracker, MLflowTracker)
+        for tracker in mlflow_trackers(objective)
     ]
+
+
+def mlflow_trackers(objective: GreenObjective) -> list[MLflowTracker]:
+    """Give an objective's MLflow trackers."""
+    return [one for one in objective.options.trackers if isinstance(one, MLflowTracker)]
 
 
 @pytest.mark.usefixtures("train")
@@ -792,6 +798,7 @@ def test_mlflow_is_set_without_losing_the_rest(
     """The decorator's other options and other trackers stay."""
     objective = made("decorated", RunConfig(trackers=TrackersConfig(mlflow=config)))
     assert tracker_options(objective) == options
+    assert all(not one.report for one in mlflow_trackers(objective))
     others = [t for t in objective.options.trackers if not isinstance(t, MLflowTracker)]
     assert [type(tracker) for tracker in others] == [MemoryTracker]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from green_optuna.cli.options import (
 from green_optuna.cli.render import say
 from green_optuna.cli.spelling import amounts, flag, names_in, rule_options
 from green_optuna.errors import OptionError, TrackerError
+from green_optuna.folders import write_atomically
 from green_optuna.record import run_ids_of
 
 if TYPE_CHECKING:
@@ -100,6 +102,8 @@ def report(
     from green_optuna.config import RuleConfig
     from green_optuna.drawing import check_width
     from green_optuna.front import pareto_front
+    from green_optuna.report.page.html import page
+    from green_optuna.report.printed import save_figures
 
     if output.suffix.lower() not in (".html", ".htm"):
         raise OptionError(f"--output is {str(output)!r}: the report is a page, name it .html.")
@@ -122,15 +126,17 @@ def report(
             assume_exact=assume_exact,
         )
         made = config.make(spell=flag) if asked else None
-        choice = front.subject(made).choice
-        traces = _read_traces(front, choice, mlflow_uri)
-        if asked and choice is None:
+        # What each rule chooses takes a while in a large study: page and figures share it.
+        subject = front.subject(made)
+        subject = replace(subject, traces=_read_traces(front, subject.choice, mlflow_uri))
+        if asked and subject.choice is None:
             say("warning: no trial is chosen; the page says why.")
         with _written(output):
-            typer.echo(str(front.report(output, rule=made, traces=traces)))
+            write_atomically(output, page(subject))
+        typer.echo(str(output))
         if figures is not None:
             with _written(figures):
-                written = front.save_figures(figures, rule=made, traces=traces, width_in=width)
+                written = save_figures(subject, figures, width_in=width)
             for path in written:
                 typer.echo(str(path))
 

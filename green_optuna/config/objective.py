@@ -177,7 +177,10 @@ def _mlflow(config: MLflowConfig, given: MLflowTracker) -> MLflowTracker:
     tracker = copy.copy(given)
     if config.activate is not None:
         tracker = MLflowTracker(
-            activate=config.activate, flush_interval_s=given.flush_interval_s, name=given.name
+            activate=config.activate,
+            flush_interval_s=given.flush_interval_s,
+            name=given.name,
+            report=given.report,
         )
         tracker.uri, tracker.experiment = given.uri, given.experiment
     tracker.uri = tracker.uri if config.uri is None else config.uri

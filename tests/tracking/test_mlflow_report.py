@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -63,6 +64,17 @@ def test_the_run_of_the_study_has_a_report_with_traces(
     page = f"#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}"
     link = f"[Read the report]({page}/artifacts/report.html), of the 5 trials"
     assert link in parent.data.tags["mlflow.note.content"]
+
+
+def test_a_tracker_may_leave_the_report_out(client: MlflowClient, mlflow_uri: str) -> None:
+    """As the process ends and when a front is logged; the front is there all the same."""
+    tracker = go.MLflowTracker(mlflow_uri, report=False)
+    study, _ = log_study("s", storage=None, tracker=tracker, states=STATES)
+    go.log_front(study, [tracker])
+    assert not report_file(client).exists()
+    assert report_file(client).with_name("front").is_dir()
+    go.log_front(study, [pickle.loads(pickle.dumps(go.MLflowTracker(mlflow_uri)))])
+    assert report_file(client).exists()
 
 
 def test_the_note_has_no_link_before_there_is_a_report_and_keeps_it_after(

@@ -60,6 +60,9 @@ class MLflowTracker(ServiceTracker):
             never. What that takes is part of the trial's measurement.
         name: Names the tracker in ``TrialRecord.run_ids``; a second one in a study wants
             another name.
+        report: Whether the study's run gets the study's report, a page of some 5 MB, as a process
+            ends that ran trials, and with :func:`log_front`. It takes seconds where there are
+            thousands of trials.
 
     Raises:
         OptionError: ``flush_interval_s`` is not above 0.
@@ -76,9 +79,11 @@ class MLflowTracker(ServiceTracker):
         activate: bool = True,
         flush_interval_s: float = 30.0,
         name: str = "mlflow",
+        report: bool = True,
     ) -> None:
         self.uri = uri
         self.experiment = experiment
+        self.report = report
         self._activates = activate
         super().__init__(name=name, flush_interval_s=flush_interval_s)
 
@@ -201,11 +206,14 @@ class MLflowTracker(ServiceTracker):
     def log_report(self, front: ParetoFront, *, anew: bool = True) -> None:
         """Write the study's report, with energy traces, among the files of the study's run.
 
+        A tracker that was made with ``report=False`` writes none.
+
         Raises:
             TrackerError: The study has no run, the page could not be made, or the store is not
                 there.
         """
-        self._of_study(front, functools.partial(log_report, anew=anew))
+        if self.report:
+            self._of_study(front, functools.partial(log_report, anew=anew))
 
     def read_traces(
         self, front: ParetoFront, *, first: Sequence[int] = (), limit: int = MAX_TRACES
