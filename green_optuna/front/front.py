@@ -271,15 +271,16 @@ class ParetoFront:
             which stand before the hyperparameters, are the ends of its confidence interval: of
             95 %, unless a quality came with another.
         """
-        import pandas as pd
+        return _frame(*self._all_rows(dominated=dominated, references=references))
 
-        columns, records = self._table(dominated=dominated)
-        if references and self.references:
-            columns, records = joint_rows(columns, records, self.references)
-            # As they are: a number that is missing in some rows makes no fraction of the others.
-            return pd.DataFrame(records, columns=columns, dtype=object)
-        frame = pd.DataFrame(records, columns=columns)
-        return frame.astype({"step": "Int64"}) if "step" in columns else frame
+    def to_csv(self) -> str:
+        """Give all completed trials and the references as the text of a CSV file.
+
+        The columns are those of :meth:`to_dataframe`; passwords of addresses are hidden.
+        """
+        columns, records = self._all_rows(dominated=True, references=True)
+        frame = _frame(shown_data(columns), shown_data(records))
+        return frame.to_csv(index=False, lineterminator="\n")
 
     def references_to_dataframe(self) -> pd.DataFrame:
         """Give one row a reference: what is known of it, and where it stands.
@@ -292,6 +293,15 @@ class ParetoFront:
 
         columns, records = reference_rows(self.references, self.objectives)
         return pd.DataFrame(records, columns=columns)
+
+    def _all_rows(
+        self, *, dominated: bool, references: bool
+    ) -> tuple[list[str], list[dict[str, Any]]]:
+        """Give the columns, and one record a trial or a reference, if those are asked for."""
+        columns, records = self._table(dominated=dominated)
+        if references and self.references:
+            return joint_rows(columns, records, self.references)
+        return columns, records
 
     def _table(self, *, dominated: bool) -> tuple[list[str], list[dict[str, Any]]]:
         """Give the columns, and one record a trial, which lacks what the trial has not."""
@@ -327,18 +337,6 @@ class ParetoFront:
         if self.references:
             plain["references"] = [one.to_dict() for one in self.references]
         return {name: shown_data(one) for name, one in plain.items()}
-
-    def to_csv(self) -> str:
-        """Give all completed trials and the references as the text of a CSV file.
-
-        The columns are those of :meth:`to_dataframe`; passwords of addresses are hidden.
-        """
-        frame = self.to_dataframe(dominated=True, references=True)
-        return (
-            frame.map(shown_data)
-            .rename(columns=shown_data)
-            .to_csv(index=False, lineterminator="\n")
-        )
 
     def plot(self) -> go.Figure:
         """Draw the front over the first two objectives, with Plotly.
@@ -451,3 +449,14 @@ class ParetoFront:
 
         subject = self.subject(rule, traces=traces)
         return save_figures(subject, folder, formats, width_in=width_in)
+
+
+def _frame(columns: list[str], records: list[dict[str, Any]]) -> pd.DataFrame:
+    """Make a table of rows of trials, and perhaps of references."""
+    import pandas as pd
+
+    if "kind" in columns:
+        # As they are: a number that is missing in some rows makes no fraction of the others.
+        return pd.DataFrame(records, columns=columns, dtype=object)
+    frame = pd.DataFrame(records, columns=columns)
+    return frame.astype({"step": "Int64"}) if "step" in columns else frame
