@@ -111,7 +111,7 @@ def test_measured_inference_is_an_objective_with_an_interval() -> None:
     assert chosen.intervals["inference_kwh"] == cost.energy_kwh
     assert cost.energy_kwh.n == 2
     watts = cost.energy_kwh.mean * 3.6e6 / cost.duration_s.mean
-    assert watts == pytest.approx(60.0, rel=0.02)
+    assert watts == pytest.approx(60.0, rel=0.1)
     frame = go.pareto_front(study).to_dataframe()
     assert frame["inference_kwh_low"][0] == cost.energy_kwh.low
 

@@ -27,6 +27,8 @@ from green_optuna.energy.silent import tracker_arguments, tracking_mode
 from green_optuna.errors import MeterError, OptionError
 from green_optuna.units import joules_from_kwh
 
+from .bracketed import Bracketed
+
 GRID = Grid(carbon_intensity_g_per_kwh=50.0)
 PROCESS = MeterOptions(tracking_mode="process", cpu_power_w=100.0, ram_power_w=10.0)
 
@@ -165,21 +167,18 @@ def test_a_busy_loop_costs_its_cpu_time() -> None:
     window's own 0.7 s outweigh both.
     """
     meter = CodeCarbonMeter(PROCESS)
-    sampler = Sampler(meter)
-    window = sampler.open()
+    bracketed = Bracketed(Sampler(meter))
     if not estimates_from_cpu_time(meter):
         pytest.skip("this host's processor is measured, not estimated")
     cpu_s, end_s = time.process_time(), time.perf_counter() + 0.7
     while time.perf_counter() < end_s:
         pass
     cpu_s = time.process_time() - cpu_s
-    measurement = sampler.close(window, GRID)
+    measurement = bracketed.close(GRID)
     meter.stop()
     expected_j = 100.0 * cpu_s / (os.cpu_count() or 1)
     assert joules_from_kwh(measurement.energy.cpu_kwh) == pytest.approx(expected_j, rel=0.15)
-    assert joules_from_kwh(measurement.energy.ram_kwh) == pytest.approx(
-        10.0 * measurement.duration_s, rel=0.02
-    )
+    bracketed.check(joules_from_kwh(measurement.energy.ram_kwh), watts=10.0)
     assert measurement.basis == "estimated"
 
 
@@ -233,15 +232,15 @@ def test_no_time_is_lost_to_slow_readings() -> None:
     ended = threading.Event()
     busy = threading.Thread(target=lambda: [sum(range(1000)) for _ in iter(ended.is_set, True)])
     busy.start()
-    began_s, first = time.perf_counter(), meter.read()
+    first_s = time.perf_counter(), (first := meter.read()), time.perf_counter()
     for _ in range(20):
         time.sleep(0.01)
-        ended_s, last = time.perf_counter(), meter.read()
+        last_s = time.perf_counter(), (last := meter.read()), time.perf_counter()
     ended.set()
     busy.join()
     meter.stop()
     used_j = joules_from_kwh((last - first).ram_kwh)
-    assert used_j == pytest.approx(10.0 * (ended_s - began_s), rel=0.03)
+    assert 10.0 * (last_s[0] - first_s[-1]) <= used_j <= 10.0 * (last_s[-1] - first_s[0])
 
 
 def test_a_meter_that_has_stopped_is_an_error_and_not_zero() -> None:
@@ -272,12 +271,13 @@ def measure_in_child(
 ) -> None:
     """Measure a little in a forked child."""
     sampler = sampler_for(meter)
-    window = sampler.open()
+    bracketed = Bracketed(sampler)
     end_s = time.perf_counter() + 0.2
     while time.perf_counter() < end_s:
         pass
-    measurement = sampler.close(window, GRID)
-    queue.put((id(sampler) == parents, measurement.energy.to_dict(), measurement.duration_s))
+    energy_kwh = bracketed.close(GRID).energy.to_dict()
+    bracketed.check(joules_from_kwh(energy_kwh["ram"]), watts=5.0)
+    queue.put((id(sampler) == parents, energy_kwh))
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
@@ -289,21 +289,20 @@ def test_a_forked_child_measures_by_itself(meter: MeterOptions | CodeCarbonMeter
     Two trials run side by side meanwhile: each pays for half of the memory's 10 W.
     """
     sampler = sampler_for(meter)
-    window = sampler.open()
+    bracketed = Bracketed(sampler)
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
     child = context.Process(target=measure_in_child, args=(queue, meter, id(sampler)))
     child.start()
-    same, energy_kwh, duration_s = queue.get(timeout=60)
+    same, energy_kwh = queue.get(timeout=60)
     child.join(60)
-    measurement = sampler.close(window, GRID)
+    measurement = bracketed.close(GRID)
     assert not same
     assert child.exitcode == 0
     assert energy_kwh["cpu"] > 0
-    assert joules_from_kwh(energy_kwh["ram"]) == pytest.approx(5.0 * duration_s, rel=0.05)
     assert measurement.shared
-    whole_j = joules_from_kwh(measurement.energy.ram_kwh + energy_kwh["ram"])
-    assert whole_j == pytest.approx(10.0 * measurement.duration_s, rel=0.02)
+    whole_kwh = measurement.energy.ram_kwh + energy_kwh["ram"]
+    bracketed.check(joules_from_kwh(whole_kwh), watts=10.0)
 
 
 def end_in_child(queue: multiprocessing.queues.Queue[float], sampler: Sampler, window: Any) -> None:  # noqa: ANN401 - a window
@@ -318,18 +317,16 @@ def test_a_window_that_a_fork_copies_stays_its_parents() -> None:
     """The child neither takes what its parent is charged nor ends what runs there."""
     meter = CodeCarbonMeter(PROCESS)
     sampler = Sampler(meter)
-    window = sampler.open()
+    bracketed = Bracketed(sampler)
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
-    child = context.Process(target=end_in_child, args=(queue, sampler, window))
+    child = context.Process(target=end_in_child, args=(queue, sampler, bracketed.window))
     child.start()
     queue.get(timeout=60)
     child.join(60)
-    measurement = sampler.close(window, GRID)
+    measurement = bracketed.close(GRID)
     meter.stop()
-    assert joules_from_kwh(measurement.energy.ram_kwh) == pytest.approx(
-        10.0 * measurement.duration_s, rel=0.02
-    )
+    bracketed.check(joules_from_kwh(measurement.energy.ram_kwh), watts=10.0)
 
 
 @pytest.mark.parametrize("hardware", [None, (), [], "CPU", 3, [object()], [None, 1, "RAM"]])
