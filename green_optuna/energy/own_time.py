@@ -38,9 +38,10 @@ _CLOCKS_OF_THREADS = hasattr(time, "pthread_getcpuclockid")
 class OwnTime:
     """Adds up the CPU time of threads that are about trackers, files or readings.
 
-    What a thread has used by now can be told at any time, not only once it is done: else a second
-    of work would be taken off all at once, from the trials that happen to run at its end. Not for
-    several threads at a time.
+    Where the platform tells of other threads, as Linux does, what one has used by now is known at
+    any time: taken off only once it is done, a second of work would come from the trials that
+    happen to run then. Its methods want a lock, but for :attr:`counts_this_thread`, and for
+    :meth:`end` where there is none to be had.
 
     Args:
         thread_clock: Gives a clock of the CPU time of the thread that asks for it, in s.
@@ -71,11 +72,12 @@ class OwnTime:
             clock = self._thread_clock()
             self._clocks[threading.get_ident()] = clock, clock() or 0.0
 
-    def end(self) -> None:
-        """Count this thread's CPU time up to now, and no longer; harmless if it is not counted."""
-        if self.counts_this_thread:
-            self._catch_up(threading.get_ident())
-            del self._clocks[threading.get_ident()]
+    def end(self) -> bool:
+        """Count this thread's CPU time up to now, and no longer; tell whether it was counted."""
+        thread = threading.get_ident()
+        self._catch_up(thread)
+        # A child process has forgotten what its parent began before the fork.
+        return self._clocks.pop(thread, None) is not None
 
     def add(self, cpu_s: float) -> None:
         """Count CPU time in s that this thread has just used, unless it is counted already."""
@@ -84,7 +86,8 @@ class OwnTime:
 
     def catch_up(self) -> None:
         """Count what threads that are about it have used by now."""
-        for thread in self._clocks:
+        # A copy: after a Ctrl-C, one ends without the lock.
+        for thread in [*self._clocks]:
             self._catch_up(thread)
 
     def take_s(self) -> float:
@@ -98,11 +101,11 @@ class OwnTime:
         self._clocks.clear()
 
     def _catch_up(self, thread: int) -> None:
-        clock, last_s = self._clocks[thread]
-        now_s = clock()
-        if now_s is not None:
-            self._clocks[thread] = clock, now_s
-            self._add(thread, now_s - last_s)
+        known = self._clocks.get(thread)
+        now_s = None if known is None else known[0]()
+        if known is not None and now_s is not None:
+            self._clocks[thread] = known[0], now_s
+            self._add(thread, now_s - known[1])
 
     def _add(self, thread: int, cpu_s: float) -> None:
         self.total_s += cpu_s

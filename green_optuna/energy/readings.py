@@ -7,6 +7,7 @@ reckoned is here, so that it can be driven by hand with a clock of one's own.
 from __future__ import annotations
 
 import math
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -129,12 +130,14 @@ class Readings:
             MeterError: The meter cannot be started or read.
         """
         self.start()
-        # Whatever of ours a Ctrl-C has cut off: what comes now is the trial's.
-        self.own_time.end()
+        # Opened amid work of ours, as by a tracker that measures: what comes now is the trial's.
+        ours_in = threading.get_ident() if self.own_time.end() else None
         fresh = self.take_if_due()
         thread = None if self._thread_clock is None else self._thread_clock()
         started_at_s = self._end_segment()
-        window = Window(started_at_s=started_at_s, started_at=time.time(), thread=thread)
+        window = Window(
+            started_at_s=started_at_s, started_at=time.time(), thread=thread, ours_in=ours_in
+        )
         self._windows.add(window)
         try:
             self._windows_changed()
@@ -156,6 +159,8 @@ class Readings:
         ended_at_s = self._end_segment()
         self._windows.discard(window)
         self._windows_changed()
+        if window.ours_in == threading.get_ident():
+            self.own_time.begin()
         return ended_at_s
 
     def settle(self, at_s: float) -> bool:
@@ -248,6 +253,7 @@ class Readings:
         """
         if len(self._windows) < 2:
             return {}
+        self.own_time.catch_up()
         clocks = {window: window.thread for window in self._windows if window.thread is not None}
         threads = [clock.ident for clock in clocks.values()]
         times_s = {window: clock.cpu_s() for window, clock in clocks.items()}

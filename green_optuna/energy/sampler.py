@@ -189,8 +189,13 @@ class Sampler:
             yield
         finally:
             if not within_another:
-                with self._condition:
+                try:
+                    with self._condition:
+                        own_time.end()
+                except BaseException:
+                    # Ctrl-C while it waited: else the thread would work for nobody from now on.
                     own_time.end()
+                    raise
 
     def begin_anew_after_fork(self) -> None:
         """Forget the thread and the lock, which another thread of the parent's may have held."""

@@ -28,6 +28,8 @@ class Window:
         shared: Whether it ever ran beside another window.
         energy: What it has been credited with so far, in kWh per component.
         thread: The CPU time of the thread that opened it, where that is asked for.
+        ours_in: That thread, where it was about work of this library's, which goes on once the
+            window ends.
     """
 
     started_at_s: float
@@ -35,6 +37,7 @@ class Window:
     shared: bool = False
     energy: ComponentEnergy = field(default_factory=ComponentEnergy)
     thread: ThreadClock | None = None
+    ours_in: int | None = None
     _uncharted: ComponentEnergy = field(default_factory=ComponentEnergy)
     _points: list[tuple[float, ...]] = field(default_factory=list)
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from green_optuna.energy import Source, Trace, Window
+    from green_optuna.energy.process import ThreadClock
 
 GRID = Grid(carbon_intensity_g_per_kwh=50.0)
 GUARD_S = 0.0625  # a sum of powers of two, so that times add up exactly
@@ -326,6 +328,7 @@ def test_the_blocks_of_two_threads_count_side_by_side_and_nested_ones_once() -> 
     assert 0.2 <= used_s < 0.3
 
 
+@pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="not told on this platform")
 def test_another_threads_time_can_be_told_while_it_runs() -> None:
     """What a tracker has used so far is known before it is done, and its end adds the rest."""
     own_time, begun, go_on = OwnTime(), threading.Event(), threading.Event()
@@ -334,13 +337,13 @@ def test_another_threads_time_can_be_told_while_it_runs() -> None:
         own_time.begin()
         burn(0.05)
         begun.set()
-        go_on.wait()
+        assert go_on.wait(60)
         burn(0.05)
         own_time.end()
 
     thread = threading.Thread(target=work)
     thread.start()
-    begun.wait()
+    assert begun.wait(60)
     assert own_time.take_s() >= 0.05
     go_on.set()
     thread.join()
@@ -348,12 +351,116 @@ def test_another_threads_time_can_be_told_while_it_runs() -> None:
     assert own_time.take_s() == 0.0
 
 
-def test_a_trial_ends_what_an_interrupt_left_of_our_own_work() -> None:
-    """Else all that its thread does from then on would be charged to nobody."""
+def test_a_window_that_opens_amid_work_of_ours_is_charged_and_the_work_goes_on_after_it() -> None:
+    """A tracker may measure a block of its own: 1 s of ours, 1 s of its block, 1 s of ours."""
+    clock, cpu_clock = FakeClock(), FakeClock()
+    meter = ReplayMeter(cpu_w=8.0, clock=clock)
+    readings = Readings(meter, clock=clock, cpu_clock=cpu_clock)
+    readings.own_time = OwnTime(lambda: cpu_clock)
+    outer = readings.open()
+
+    def work() -> None:
+        clock.now_s += 1.0
+        cpu_clock.now_s += 1.0
+
+    readings.own_time.begin()
+    work()
+    inner = readings.open()
+    assert not readings.own_time.counts_this_thread
+    work()
+    assert readings.settle(readings.end(inner))
+    assert readings.own_time.counts_this_thread
+    work()
+    assert readings.own_time.end()
+    work()
+    assert readings.settle(readings.end(outer))
+    # The second beside the inner one is shared evenly: nothing says whose it was.
+    spent = [joules_from_kwh(window.energy.cpu_kwh) for window in (inner, outer)]
+    assert spent == [pytest.approx(4.0), pytest.approx(12.0)]
+
+
+def test_a_window_that_another_thread_closes_makes_that_one_none_of_ours() -> None:
+    """Else its whole life would be charged to nobody."""
     readings = Readings(ReplayMeter(cpu_w=1.0), clock=FakeClock(), cpu_clock=FakeClock())
     readings.own_time.begin()
-    readings.open()
-    assert not readings.own_time.counts_this_thread
+    window = readings.open()
+    counted = []
+
+    def close() -> None:
+        readings.end(window)
+        counted.append(readings.own_time.counts_this_thread)
+
+    thread = threading.Thread(target=close)
+    thread.start()
+    thread.join()
+    assert counted == [False]
+
+
+def test_ctrl_c_while_work_of_ours_ends_leaves_no_thread_ours() -> None:
+    """It may come while the block waits for the lock; the user's loop may go on after it."""
+    sampler = Sampler(ReplayMeter(cpu_w=1.0))
+
+    class Interrupted(threading.Condition):
+        n_entered = 0
+
+        def __enter__(self) -> bool:
+            self.n_entered += 1
+            if self.n_entered == 2:
+                raise KeyboardInterrupt
+            return super().__enter__()
+
+    sampler._condition = Interrupted()
+    with pytest.raises(KeyboardInterrupt), sampler.excluded():
+        assert sampler._readings.own_time.counts_this_thread
+    assert not sampler._readings.own_time.counts_this_thread
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_child_has_forgotten_what_its_parent_was_about() -> None:
+    """What it does is its own, although it was forked amid work of ours."""
+    sampler = Sampler(ReplayMeter(cpu_w=1.0))
+    with sampler.excluded():
+        pid = os.fork()
+        if not pid:
+            os._exit(sampler._readings.own_time.counts_this_thread)
+        assert sampler._readings.own_time.counts_this_thread
+        _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_a_trial_beside_another_does_not_pay_for_work_of_ours_in_its_thread() -> None:
+    """Of 3 CPU seconds of its thread, 2 were a tracker's: it used as much as the other."""
+    clock, cpu_clock = FakeClock(), FakeClock()
+    threads = {name: FakeThread(ident) for ident, name in enumerate("ab")}
+    opening = iter(threads.values())
+    readings = Readings(
+        ReplayMeter(cpu_w=8.0, clock=clock),
+        clock=clock,
+        cpu_clock=cpu_clock,
+        thread_clock=lambda: cast("ThreadClock", next(opening)),
+    )
+    windows = [readings.open(), readings.open()]
+    clock.now_s += 4.0
+    cpu_clock.now_s += 4.0
+    threads["a"].used_s, threads["b"].used_s = 3.0, 1.0
+    readings.own_time.total_s += 2.0
+    readings.own_time.by_thread_s[threads["a"].ident] += 2.0
+    assert readings.take_if_due()
+    spent = [joules_from_kwh(window.energy.cpu_kwh) for window in windows]
+    assert spent == [pytest.approx(8.0)] * 2
+
+
+@dataclass(slots=True)
+class FakeThread:
+    """The clock of a thread that a test moves."""
+
+    ident: int
+    used_s: float = 0.0
+
+    def cpu_s(self) -> float:
+        """Read it."""
+        return self.used_s
 
 
 def burn(cpu_s: float) -> None:
@@ -703,7 +810,7 @@ def test_trials_in_threads_sum_to_what_the_machine_used() -> None:
     sampler.start()
     began_s = time.perf_counter()
     results: list[tuple[float, float, Measurement]] = []
-    all_open = threading.Barrier(4)
+    all_open = threading.Barrier(4, timeout=60)
     threads = [
         threading.Thread(target=run_trials, args=(sampler, results, all_open)) for _ in range(4)
     ]
