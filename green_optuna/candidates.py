@@ -39,13 +39,6 @@ _ENDS: dict[TrialState, End] = {
 }
 
 
-# What the tables of the trials tell in columns of their own.
-_RESERVED = {
-    *("trial", "step", "checkpoint", "label", "state", "on_front", "probability"),
-    *("feasible", "basis", "host", "reason", "kind", "name", "status", "source", "notes"),
-}
-
-
 def entry_of(trial: FrozenTrial, killed: Mapping[str, Any] | None = None) -> Entry | None:
     """Give what a trial adds to its study's ledger, or None while it waits or runs.
 
@@ -266,7 +259,6 @@ def read_candidates(study: optuna.Study, *, checkpoints: bool = False) -> Candid
             "objectives are: run a green_optuna objective in it, or name them with "
             "study.set_metric_names(...)."
         )
-    _check_names(study, objectives)
     check_directions(study, objectives)
     all_trials = study.get_trials(deepcopy=False)
     completed = tuple(trial for trial in all_trials if trial.state == TrialState.COMPLETE)
@@ -289,25 +281,6 @@ def read_candidates(study: optuna.Study, *, checkpoints: bool = False) -> Candid
         ended=tuple(ended),
     )
     return _with_checkpoints(candidates, all_trials) if checkpoints else candidates
-
-
-def _check_names(study: optuna.Study, objectives: Sequence[str]) -> None:
-    """Hold that each objective can have a column of its own in the tables of the trials.
-
-    Raises:
-        StudyError: Two have the same name, or one has that of another column.
-    """
-    faulty = sorted(
-        name
-        for name in {*objectives}
-        if objectives.count(name) > 1 or name in _RESERVED or name.startswith("param_")
-    )
-    if faulty:
-        raise StudyError(
-            f"The study {study.study_name!r} names its objectives {objectives!r}, and the tables "
-            f"of its trials need {' and '.join(map(repr, faulty))} for another column: name them "
-            "otherwise with study.set_metric_names(...)."
-        )
 
 
 def _with_checkpoints(candidates: Candidates, trials: Sequence[FrozenTrial]) -> Candidates:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from green_optuna.markup import shortened
 from green_optuna.sketch.axes import LOG_AXIS_FROM
 from green_optuna.units import quantity_label, show_quantity
+from green_optuna.urls import shown_data
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -95,7 +96,7 @@ def front_figure(
     else:
         _draw_levels(figure, [one for one in references if upwards in one.values], upwards)
     figure.update_layout(
-        title=f"Pareto front of {study_name}"
+        title=f"Pareto front of {_as_text(study_name)}"
         + (f"<br><sub>{_escaped(note)}</sub>" if note else ""),
         template="plotly_white",
         xaxis=axes[rightwards],
@@ -231,12 +232,15 @@ def _name_the_rest(figure: go.Figure, lines: Sequence[str]) -> None:
 
 def _as_text(name: str) -> str:
     """Give a name so that Plotly shows it as it is, and not too much of it."""
-    return _escaped(shortened(name, MAX_NAME))
+    return _escaped(shortened(shown_data(name), MAX_NAME))
 
 
 def _escaped(text: str) -> str:
-    """Give a text so that Plotly, which takes some tags and entities, shows it as it is."""
-    return html.escape(text, quote=False)  # of quotes, it knows no entity
+    """Give a text so that Plotly, which takes some tags and entities, shows it as it is.
+
+    Passwords of addresses in it are hidden.
+    """
+    return html.escape(shown_data(text), quote=False)  # of quotes, it knows no entity
 
 
 def _axis(name: str, *, logarithmic: bool) -> dict[str, object]:

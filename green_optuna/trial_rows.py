@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.checkpoints import checkpoint_of
+from green_optuna.errors import StudyError
 from green_optuna.record import inference_of, measurement_of, trial_intervals
 from green_optuna.terms import ATTRIBUTE
 
@@ -13,9 +14,44 @@ if TYPE_CHECKING:
 
     from green_optuna.candidates import Candidates
 
+# What tables of trials tell in columns of their own; and those of trials and references.
+_RESERVED = frozenset(
+    (
+        *("trial", "step", "checkpoint", "label", "state", "on_front", "probability"),
+        *("feasible", "basis", "host", "reason"),
+    )
+)
+_RESERVED_BESIDE_REFERENCES = frozenset(("kind", "name", "status", "source", "notes"))
+
 # What a trial costs and is worth, where it is no objective; the latter only where it is known.
 _MEASURED = ("quality", "energy_kwh", "duration_s", "basis")
 _INFERENCE = ("inference_kwh", "inference_s", "flops", "peak_memory_bytes")
+
+
+def check_columns(candidates: Candidates, *, references: bool) -> None:
+    """Hold that each objective can have a column of its own in tables of the trials.
+
+    Args:
+        candidates: The completed trials of a study.
+        references: Whether results from elsewhere stand in the tables, too.
+
+    Raises:
+        StudyError: Two objectives have the same name, or one has that of another column.
+    """
+    names = candidates.objectives
+    reserved = _RESERVED | (_RESERVED_BESIDE_REFERENCES if references else set())
+    reserved |= {f"{name}_{end}" for name in names for end in ("low", "high")}
+    faulty = sorted(
+        name
+        for name in {*names}
+        if names.count(name) > 1 or name in reserved or name.startswith("param_")
+    )
+    if faulty:
+        raise StudyError(
+            f"The study {candidates.study_name!r} names its objectives {names!r}, and the tables "
+            f"of its trials need {' and '.join(map(repr, faulty))} for another column: name them "
+            "otherwise with study.set_metric_names(...)."
+        )
 
 
 def trial_rows(

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from green_optuna.urls import shown_data
+
 JOULES_PER_KWH: Final = 3_600_000.0
 """Joules in one kilowatt-hour: 1000 W for 3600 s."""
 
@@ -243,8 +245,11 @@ def describe_quantity(name: str, value: float) -> str:
 
 
 def show_param(value: object) -> str:
-    """Show the value of a hyperparameter: a fraction with four significant digits."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    """Show the value of a hyperparameter: a fraction with four significant digits.
+
+    Passwords of addresses in it are hidden.
+    """
+    return f"{value:.4g}" if isinstance(value, float) else shown_data(str(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -804,6 +804,16 @@ def test_mlflow_is_set_without_losing_the_rest(
 
 
 @pytest.mark.usefixtures("train")
+def test_the_report_can_be_asked_for_or_left_out() -> None:
+    """Whatever the decorator says of it."""
+    for name in ("decorated", "replayed"):
+        for wanted in (True, False):
+            config = TrackersConfig(mlflow=MLflowConfig(enabled=True, report=wanted))
+            objective = made(name, RunConfig(trackers=config))
+            assert [one.report for one in mlflow_trackers(objective)] == [wanted]
+
+
+@pytest.mark.usefixtures("train")
 def test_mlflow_can_be_added_to_an_objective_without_it() -> None:
     """enabled, or any of its options, is enough."""
     for config in (MLflowConfig(enabled=True), MLflowConfig(experiment="x")):

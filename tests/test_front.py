@@ -570,25 +570,38 @@ def test_a_study_without_names_is_refused() -> None:
         go.pareto_front(study)
 
 
-@pytest.mark.parametrize("names", [["loss", "trial"], ["loss", "loss"], ["param_lr", "loss"]])
-def test_names_that_a_table_needs_for_other_columns_are_refused(names: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("names", "faulty"),
+    [
+        (["loss", "trial"], "trial"),
+        (["loss", "loss"], "loss"),
+        (["param_lr", "loss"], "param_lr"),
+        (["loss_low", "loss"], "loss_low"),
+    ],
+)
+def test_names_that_a_table_needs_for_other_columns_are_refused(
+    names: list[str], faulty: str
+) -> None:
     """Else a metric would stand where the trial's number does; the error says which one."""
     study = optuna.create_study(directions=["minimize"] * 2)
     study.set_metric_names(names)
     trial = study.ask()
     trial.suggest_float("lr", 0.0, 1.0)
     study.tell(trial, [2.0, 0.1])
-    faulty = next(name for name in names if name != "loss" or names.count("loss") > 1)
     with pytest.raises(go.StudyError, match=f"'{faulty}' for another column"):
         go.pareto_front(study)
+    other = [name for name in names if name != faulty]
+    if other:
+        assert go.pareto_front(study, other).numbers == (0,)
     study.set_metric_names(["loss", "trials"])
     (record,) = go.pareto_front(study).to_dataframe().to_dict("records")
     assert [record[name] for name in ("trial", "loss", "trials")] == [0, 2.0, 0.1]
 
 
-def test_all_columns_of_the_tables_are_their_own() -> None:
-    """No objective can bear the name of a column that every study's tables have."""
-    front = go.pareto_front(made_study(30, checkpoints=True), references=REFERENCES)
+@pytest.mark.parametrize("references", [(), REFERENCES])
+def test_all_columns_of_the_tables_are_their_own(references: list[dict[str, object]]) -> None:
+    """No objective can bear the name of a column that the tables have for something else."""
+    front = go.pareto_front(made_study(30, checkpoints=True), references=references)
     measured = {"quality", "energy_kwh", "duration_s", "n_params"}
     columns = [
         *front.to_dataframe(references=True).columns,
@@ -597,26 +610,41 @@ def test_all_columns_of_the_tables_are_their_own() -> None:
     ]
     own = [name for name in columns if not name.startswith("param_") and name not in measured]
     for name in {*own} - {*front.objectives}:
-        if not name.endswith(("_low", "_high")):
-            study = optuna.create_study(directions=["minimize"])
-            study.set_metric_names([name])
-            with pytest.raises(go.StudyError, match=f"{name!r} for another column"):
-                go.pareto_front(study)
+        study = optuna.create_study(directions=["minimize"])
+        study.set_metric_names([name])
+        with pytest.raises(go.StudyError, match=f"{name!r} for another column"):
+            go.pareto_front(study, references=references)
 
 
-def test_files_hold_no_password_of_an_address(tmp_path: Path) -> None:
-    """A hyperparameter may be the database that a trial read."""
-    study = go.create_study("s")
-    url = "postgresql://me:hunter2@db/data"
-    study.enqueue_trial({"data": url})
+def test_names_of_columns_that_are_not_there_are_free() -> None:
+    """Where no reference stands beside the trials, a metric may be its name."""
+    study = optuna.create_study(directions=["minimize"] * 2)
+    study.set_metric_names(["kind", "source"])
+    study.add_trial(create_trial(values=[2.0, 0.5]))
+    frame = go.pareto_front(study).to_dataframe()
+    assert frame[["kind", "source"]].to_numpy().tolist() == [[2.0, 0.5]]
+
+
+@pytest.mark.filterwarnings("ignore:Choices for a categorical distribution")
+@pytest.mark.parametrize("references", [(), REFERENCES])
+def test_files_hold_no_password_of_an_address(
+    tmp_path: Path, references: list[dict[str, object]]
+) -> None:
+    """A hyperparameter may be the database that a trial read; all else is as it is."""
+    study = go.create_study("postgresql://me:hunter2@db/study")
+    url, seed = "postgresql://me:hunter2@db/data", 2**60
     trial = study.ask()
     trial.suggest_categorical("data", [url])
+    trial.suggest_categorical("both", [(url, 1)])  # type: ignore[list-item]
+    trial.suggest_categorical("seed", [seed])
     study.tell(trial, [0.1, 1e-6, 10])
-    front = go.pareto_front(study)
-    for ending in ("json", "csv"):
+    named = [{**one, "name": f"{one['name']} {url}", "source": url} for one in references]
+    front = go.pareto_front(study, references=named)
+    for ending in ("json", "csv", "html"):
         text = front.save(tmp_path / f"front.{ending}").read_text(encoding="utf-8")
-        assert "postgresql://me:***@db/data" in text
+        assert "me:***@db" in text
         assert "hunter2" not in text
+        assert ending == "html" or str(seed) in text
     assert front.to_dataframe().loc[0, "param_data"] == url
 
 

@@ -21,6 +21,7 @@ from green_optuna.units import (
     show_param,
     show_quantity,
 )
+from green_optuna.urls import shown_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -203,7 +204,7 @@ def others_table(selection: Selection) -> Table:
 def front_text(front: ParetoFront, output: Format, *, dominated: bool) -> str:
     """Write a front as JSON or CSV, in the units of the data."""
     if output is Format.csv:
-        return str(front.to_dataframe(dominated=dominated, references=True).to_csv(index=False))
+        return front.to_csv(dominated=dominated)
     frame = front.to_dataframe(dominated=dominated)
     return json_text(front.to_dict() | {"trials": _records(frame)})
 
@@ -247,11 +248,11 @@ def _in_cell(value: object) -> object:
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Write rows as CSV, below the names of the first one's columns."""
+    """Write rows as CSV, below the names of the first one's columns; no password is shown."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(shown_data([*rows]))
     return text.getvalue()
 
 
@@ -327,5 +328,5 @@ def _in_words(params: Mapping[str, object]) -> str:
 
 
 def json_text(plain: Mapping[str, Any]) -> str:
-    """Write plain data as JSON, with null for what is no finite number."""
-    return json.dumps(finite_or_none(plain), indent=2, default=str) + "\n"
+    """Write plain data as JSON, with null for what is no finite number; no password is shown."""
+    return json.dumps(shown_data(finite_or_none(plain)), indent=2, default=str) + "\n"

@@ -185,4 +185,5 @@ def _mlflow(config: MLflowConfig, given: MLflowTracker) -> MLflowTracker:
         tracker.uri, tracker.experiment = given.uri, given.experiment
     tracker.uri = tracker.uri if config.uri is None else config.uri
     tracker.experiment = tracker.experiment if config.experiment is None else config.experiment
+    tracker.report = tracker.report if config.report is None else config.report
     return tracker

@@ -146,12 +146,14 @@ class MLflowConfig:
         uri: The tracking URI.
         experiment: The name of the experiment.
         activate: Whether ``mlflow.log_metric`` in the objective lands in the trial's run.
+        report: Whether the study's run gets the study's report as the process ends.
     """
 
     enabled: bool | None = None
     uri: str | None = None
     experiment: str | None = None
     activate: bool | None = None
+    report: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

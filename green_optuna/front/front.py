@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from green_optuna.candidates import Candidates
 from green_optuna.checkpoints import label_of, name_of
 from green_optuna.errors import EmptyStudyError, NoModelMeetsCapsError, OptionError
@@ -271,16 +273,22 @@ class ParetoFront:
             which stand before the hyperparameters, are the ends of its confidence interval: of
             95 %, unless a quality came with another.
         """
-        return _frame(*self._all_rows(dominated=dominated, references=references))
+        as_given = references and bool(self.references)
+        rows = self._all_rows(dominated=dominated, references=references)
+        return _frame(*rows, as_given=as_given)
 
-    def to_csv(self) -> str:
-        """Give all completed trials and the references as the text of a CSV file.
+    def to_csv(self, *, dominated: bool = True) -> str:
+        """Give the trials, and the references, as the text of a CSV file.
 
         The columns are those of :meth:`to_dataframe`; passwords of addresses are hidden.
+
+        Args:
+            dominated: Also the completed trials that are not on the front.
         """
-        columns, records = self._all_rows(dominated=True, references=True)
-        frame = _frame(shown_data(columns), shown_data(records))
-        return frame.to_csv(index=False, lineterminator="\n")
+        columns, records = self._all_rows(dominated=dominated, references=True)
+        shown = [{name: _shown(value) for name, value in record.items()} for record in records]
+        frame = _frame(columns, shown, as_given=bool(self.references))
+        return frame.to_csv(index=False, header=shown_data(columns), lineterminator="\n")
 
     def references_to_dataframe(self) -> pd.DataFrame:
         """Give one row a reference: what is known of it, and where it stands.
@@ -347,7 +355,7 @@ class ParetoFront:
         return front_figure(
             self.to_dataframe(dominated=True),
             self.objectives,
-            study_name=shown_data(self.study_name),
+            study_name=self.study_name,
             references=self.references,
             note=str(self.candidates.repricing or ""),
         )
@@ -451,12 +459,26 @@ class ParetoFront:
         return save_figures(subject, folder, formats, width_in=width_in)
 
 
-def _frame(columns: list[str], records: list[dict[str, Any]]) -> pd.DataFrame:
-    """Make a table of rows of trials, and perhaps of references."""
+def _frame(
+    columns: list[str], records: list[dict[str, Any]], *, as_given: bool = False
+) -> pd.DataFrame:
+    """Make a table of rows.
+
+    Args:
+        columns: Its columns.
+        records: Its rows, which lack what they have not.
+        as_given: Whether values stay what they are: else a whole number that is missing in some
+            rows makes fractions of the others.
+    """
     import pandas as pd
 
-    if "kind" in columns:
-        # As they are: a number that is missing in some rows makes no fraction of the others.
+    if as_given:
         return pd.DataFrame(records, columns=columns, dtype=object)
     frame = pd.DataFrame(records, columns=columns)
     return frame.astype({"step": "Int64"}) if "step" in columns else frame
+
+
+def _shown(value: Any) -> Any:  # noqa: ANN401 - whatever a hyperparameter may be
+    """Hide passwords of addresses in a value, which becomes a text unless it is a plain one."""
+    plain = value is None or isinstance(value, (bool, int, float, np.generic))
+    return value if plain else shown_data(str(value))

@@ -11,6 +11,7 @@ from green_optuna.errors import MixedStudyError
 from green_optuna.front.front import ParetoFront
 from green_optuna.provenance import describe_mixture, provenance_of
 from green_optuna.references import place, read_references
+from green_optuna.trial_rows import check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,12 +58,15 @@ def pareto_front(
 
     Raises:
         MixedStudyError: The front would compare energies that were not all measured alike.
-        StudyError: The study does not say what its objectives are, or maximises one; or what it
-            keeps cannot be repriced, or has no checkpoints.
+        StudyError: The study does not say what its objectives are, maximises one, or gives one a
+            name that its tables need for another column; or what it keeps cannot be repriced, or
+            has no checkpoints.
         OptionError: The study has no such objective, or no checkpoint has one, or a reference
             cannot be used.
     """
     candidates = read_candidates(study, checkpoints=checkpoints).restrict(objectives)
+    points = read_references(references)
+    check_columns(candidates, references=bool(points))
     candidates = (candidates if grid is None else candidates.reprice(grid)).known()
     feasible = candidates.feasible.nonzero()[0]
     rows = feasible[pareto.non_dominated(candidates.losses[feasible])]
@@ -72,7 +76,7 @@ def pareto_front(
         rows=tuple(rows.tolist()),
         provenance=provenance_of(candidates.measured),
         references=place(
-            read_references(references),
+            points,
             candidates.objectives,
             front=candidates.losses[rows],
             numbers=[name_of(candidates.trials[row]) for row in rows],

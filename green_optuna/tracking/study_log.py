@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from green_optuna.errors import OptionError, StudyError
 from green_optuna.front import pareto_front
+from green_optuna.references import read_references
 from green_optuna.saving.saved import discard
 from green_optuna.terms import LINKS_ATTRIBUTE, read_links, read_terms
 from green_optuna.tracking.trouble import Trouble, without_secrets_of
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from green_optuna.front import ParetoFront
     from green_optuna.record import TrialRecord
-    from green_optuna.references import ReferenceTable
+    from green_optuna.references import ReferencePoint, ReferenceTable
     from green_optuna.terms import StudyTerms
     from green_optuna.tracking.tracker import Tracker
 
@@ -38,7 +39,7 @@ _logger = logging.getLogger("green_optuna")
 
 # What this process has passed a study's front on with, by the study's key: later ones come with
 # it too.
-_references: dict[str, ReferenceTable] = {}
+_references: dict[str, tuple[ReferencePoint, ...]] = {}
 
 FRONT_INTERVAL_S = 30.0
 
@@ -319,8 +320,9 @@ def log_front(
             f"No green_optuna objective has run in the study {study.study_name!r}: it has no "
             "runs to log a front beside."
         )
-    front = pareto_front(study, references=references, allow_mixed=True)
-    _references[terms.key] = references
+    points = read_references(references)
+    front = pareto_front(study, references=points, allow_mixed=True)
+    _references[terms.key] = points
     for tracker in trackers:
         tracker.log_front(front)
     for tracker in trackers:

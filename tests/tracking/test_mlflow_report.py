@@ -68,12 +68,12 @@ def test_the_run_of_the_study_has_a_report_with_traces(
 
 def test_a_tracker_may_leave_the_report_out(client: MlflowClient, mlflow_uri: str) -> None:
     """As the process ends and when a front is logged; the front is there all the same."""
-    tracker = go.MLflowTracker(mlflow_uri, report=False)
+    tracker = pickle.loads(pickle.dumps(go.MLflowTracker(mlflow_uri, report=False)))
     study, _ = log_study("s", storage=None, tracker=tracker, states=STATES)
     go.log_front(study, [tracker])
     assert not report_file(client).exists()
     assert report_file(client).with_name("front").is_dir()
-    go.log_front(study, [pickle.loads(pickle.dumps(go.MLflowTracker(mlflow_uri)))])
+    go.log_front(study, [go.MLflowTracker(mlflow_uri)])
     assert report_file(client).exists()
 
 

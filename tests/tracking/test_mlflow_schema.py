@@ -112,17 +112,21 @@ def test_tags_say_what_the_figures_rest_on() -> None:
 
 
 def test_tags_say_what_went_on_in_the_trial() -> None:
-    """Flushes in the window, the user's attributes, and the error without a password in it."""
+    """Flushes in the window, the user's attributes, and the error; no password is in any."""
     record = make_record(
         state="failed",
         live_flushes=3,
-        user_attrs={"seed": 1},
+        user_attrs={"seed": 1, "data": "postgresql://me:s3cret@host/data"},
+        params={"table": "postgresql://me:s3cret@host/db/table", "n": 3},
         error="OperationalError: cannot reach postgresql://me:s3cret@host/db",
     )
     tags = schema.tags(record)
     assert tags["green_optuna.live_flushes_in_window"] == "3"
     assert tags["user_attrs.seed"] == "1"
     assert tags["green_optuna.error"].endswith("postgresql://me:***@host/db")
+    assert tags["user_attrs.data"] == "postgresql://me:***@host/data"
+    params = schema.params(record)
+    assert params == {"table": "postgresql://me:***@host/db/table", "n": "3"}
 
 
 def test_the_note_is_a_markdown_table_of_the_front_with_the_selected_trial() -> None:

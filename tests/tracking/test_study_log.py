@@ -499,7 +499,8 @@ def test_the_last_front_comes_with_the_references_that_one_before_it_had() -> No
     log.finish(make_record(state="complete"))
     elsewhere = StudyLog(go.create_study("another"), TERMS, [other])
     elsewhere.finish(make_record(state="complete"))
-    go.log_front(study, [tracker], references=[{"name": "elsewhere", "energy_kwh": 1}])
+    # A table that can be read but once, as a file that is gone later.
+    go.log_front(study, [tracker], references=iter([{"name": "elsewhere", "energy_kwh": 1}]))
     log.end()
     elsewhere.end()
     names = [[one.name for one in front.references] for front in tracker.fronts]

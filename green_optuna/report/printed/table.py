@@ -29,6 +29,13 @@ _MAX_NOTE: Final = 600
 _MOST_DIGITS: Final = 6
 
 
+# What a table for LaTeX begins with, for whoever opens the file.
+LATEX_NEEDS = (
+    r"% Needs \usepackage{booktabs,graphicx}.",
+    "% Where it comes out too small in one of two columns, make it a table*.",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One column of a table.
@@ -89,8 +96,9 @@ class PrintTable:
     def to_latex(self) -> str:
         r"""Write it in LaTeX: a ``table`` with caption, label and notes, for ``\input``.
 
-        What is wider than the text is made smaller to fit. It needs the packages booktabs and
-        graphicx, and LaTeX of 2020 or later.
+        What is wider than the column is made smaller to fit: across both columns of a page, as a
+        ``table*``, it stays legible. It needs the packages booktabs and graphicx, and LaTeX of
+        2020 or later.
         """
         letters = "".join(column.letter for column in self.columns)
         rows = [_latex_row(row) for row in self.rows]
@@ -113,7 +121,7 @@ class PrintTable:
             *notes,
             r"\end{table}",
         ]
-        return "\n".join(["% Needs \\usepackage{booktabs,graphicx}.", *lines]) + "\n"
+        return "\n".join([*LATEX_NEEDS, *lines]) + "\n"
 
 
 def text_column(

@@ -13,7 +13,7 @@ from green_optuna.tracking import keys
 from green_optuna.tracking.front_note import FRONT_FILE
 from green_optuna.tracking.keys import MAX_KEY
 from green_optuna.tracking.series import shorten
-from green_optuna.urls import shown_text
+from green_optuna.urls import shown_data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,8 +64,11 @@ def keyed(values: Mapping[str, T], *, prefix: str = "") -> dict[str, T]:
 
 
 def params(trial: TrialRecord) -> dict[str, str]:
-    """Give the hyperparameters under their own names."""
-    return {key: shorten(str(value), MAX_PARAM) for key, value in keyed(trial.params).items()}
+    """Give the hyperparameters under their own names, without passwords of addresses."""
+    return {
+        key: shorten(shown_data(str(value)), MAX_PARAM)
+        for key, value in keyed(trial.params).items()
+    }
 
 
 def origin_tags(study_key: str, kind: Kind, tracker_name: str) -> dict[str, str]:
@@ -119,16 +122,16 @@ def tags(trial: TrialRecord) -> dict[str, str]:
     if trial.inference is not None:
         said["green_optuna.inference"] = trial.inference.called
     if trial.model is not None:
-        said[MODEL_TAG] = shown_text(str(trial.model))
+        said[MODEL_TAG] = str(trial.model)
     if trial.live_flushes:
         said["green_optuna.live_flushes_in_window"] = trial.live_flushes
     if trial.stopped is not None:
         said["green_optuna.stopped"] = trial.stopped
     if trial.error is not None:
-        # What a storage or a server raised may hold its URL.
-        said["green_optuna.error"] = shown_text(trial.error)
+        said["green_optuna.error"] = trial.error
     said |= keyed(trial.user_attrs, prefix="user_attrs.")
-    return {key: shorten(str(value), MAX_TAG) for key, value in said.items()}
+    # What a storage or a server raised may hold its URL, and so may what the user set.
+    return {key: shorten(shown_data(str(value)), MAX_TAG) for key, value in said.items()}
 
 
 def front_artifacts(front: ParetoFront) -> dict[str, str]:

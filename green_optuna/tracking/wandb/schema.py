@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from green_optuna.tracking import keys, series
-from green_optuna.urls import shown_text
+from green_optuna.urls import shown_data, shown_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -78,14 +78,14 @@ def keyed(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def _value(value: object) -> object:
-    """Give a value that W&B can chart, or else its text."""
+    """Give a value that W&B can chart, or else its text, without passwords of addresses."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int) and abs(value) <= _MAX_INTEGER:
         return value
-    return series.shorten(str(value), MAX_TEXT)
+    return series.shorten(shown_data(str(value)), MAX_TEXT)
 
 
 def start_config(trial: TrialRecord) -> dict[str, object]:
@@ -179,7 +179,7 @@ def front_rows(front: ParetoFront) -> tuple[list[str | int], list[Any]]:
     frame = front.to_dataframe(references=True)
     known = frame.astype(object).where(frame.notna(), None)
     rows = [[_value(value) for value in row] for row in known.to_numpy(dtype=object).tolist()]
-    return [str(column) for column in frame.columns], rows
+    return [shown_data(str(column)) for column in frame.columns], rows
 
 
 def front_plot(front: ParetoFront) -> go.Figure:
