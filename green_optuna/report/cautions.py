@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from green_optuna.checkpoints import describe_checkpoints, each_once, label_of
+from green_optuna.checkpoints import describe_checkpoints, label_of
 from green_optuna.energy.stored import sources_from_dict
 from green_optuna.provenance import describe_estimate, describe_mixture
 from green_optuna.rules.words import listed
@@ -19,7 +19,9 @@ from green_optuna.uncertainty import MAX_NAMED
 from green_optuna.units import format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from optuna.trial import FrozenTrial
 
     from green_optuna.report.subject import Subject
 
@@ -108,7 +110,7 @@ def _repriced(subject: Subject) -> Caution | None:
 
 def _estimated(subject: Subject) -> Caution | None:
     """Say whether energy is a model's and no counter's, and how much of it."""
-    measured = _kept(subject)
+    measured = _kept(trial for _, trial in subject.candidates.ended)
     if not measured:
         return None
     if all(one["basis"] == "estimated" for one in measured):
@@ -135,7 +137,7 @@ def _estimated(subject: Subject) -> Caution | None:
     of_all = ""
     if whole_kwh > 0:
         share = percent(math.fsum(amounts_kwh) / whole_kwh)
-        of_all = f", which is {share} of what the completed trials used"
+        of_all = f", which is {share} of what the trials used"
     return Caution(
         "Energy is partly estimated",
         f"That of {listed(dict.fromkeys(names.values()))} is estimated ({'; '.join(names)})"
@@ -223,7 +225,7 @@ def _not_measured(subject: Subject) -> Caution | None:
 
 def _short(subject: Subject) -> Caution | None:
     """Say how many trials lasted no longer than it takes to get one new reading."""
-    measured = _kept(subject)
+    measured = _kept(one for entry, one in subject.candidates.ended if entry.end == "complete")
     short_s = [
         resolution_s for one in measured if one["duration_s"] <= (resolution_s := _resolution(one))
     ]
@@ -246,9 +248,9 @@ def _left_out(subject: Subject) -> Caution | None:
     return None if said is None else Caution("Not all checkpoints are compared", said)
 
 
-def _kept(subject: Subject) -> Sequence[Mapping[str, Any]]:
-    """Give what is kept of each completed trial that was measured, repeats among them."""
-    kept = [one.user_attrs.get(ATTRIBUTE, {}) for one in each_once(subject.candidates.measured)]
+def _kept(trials: Iterable[FrozenTrial]) -> Sequence[Mapping[str, Any]]:
+    """Give what is kept of each of some trials that was measured."""
+    kept = [one.user_attrs.get(ATTRIBUTE, {}) for one in trials]
     return [one for one in kept if "energy_kwh" in one]
 
 

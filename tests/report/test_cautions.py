@@ -128,12 +128,23 @@ def test_energy_that_is_estimated_is_said_to_be_and_how_much_of_it() -> None:
     guess = {**COUNTED, "ram": ["3 W", False, False, 0.0]}
     part = [from_sources(guess, "mixed"), from_sources(COUNTED, "measured")]
     assert told_of(study_of(part))["Energy is partly estimated"] == (
-        "That of the memory is estimated (3 W), which is 12 % of what the completed trials used; "
+        "That of the memory is estimated (3 W), which is 12 % of what the trials used; "
         "green-optuna doctor says why, and what would mend it."
     )
     assert "Energy is partly estimated" not in told_of(
         study_of([from_sources(COUNTED, "measured")])
     )
+
+
+def test_trials_that_did_not_complete_count_in_what_is_estimated() -> None:
+    """What they used is in what the search cost; so it is where no trial completed."""
+    failed = from_sources(BY_CPU_TIME, "estimated")
+    failed.state, failed.values = TrialState.FAIL, None
+    told = told_of(study_of([failed]))
+    assert told["All energy is estimated"].startswith("Energy is estimated on 'here' (8 W a core")
+    # Its processor and its memory are half of what the two trials used.
+    part = told_of(study_of([failed, from_sources(COUNTED, "measured")]))
+    assert "which is 50 % of what the trials used" in part["Energy is partly estimated"]
 
 
 def test_a_choice_that_errors_leave_open_is_not_settled() -> None:

@@ -339,6 +339,16 @@ def test_what_was_measured_and_came_to_nothing_was_measured() -> None:
     assert "What each gram bought" not in shown.text
 
 
+def test_how_all_trials_were_measured_is_said() -> None:
+    """Not of those alone that completed; and where none did."""
+    pruned, failed = (kept(0.5, 1e-6, state=one) for one in (TrialState.PRUNED, TrialState.FAIL))
+    some = read(go.pareto_front(study_of([kept(0.8, 1e-6), pruned, failed]))).text
+    assert "3 trials by replay; guess on 'here'" in some
+    none = read(go.pareto_front(study_of([failed]))).text
+    assert "1 trial by replay; guess on 'here'" in none
+    assert "1 trial, 0 of them completed, 0 on the front; energy partly measured" in none
+
+
 def test_no_draws_are_spoken_of_where_there_were_none() -> None:
     """A study without a feasible trial has no probabilities, and no reason why."""
     study = study_of([kept(0.8, 1e-6, constraints={"cap": 1.0})])

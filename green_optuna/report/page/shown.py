@@ -132,8 +132,8 @@ def _subtitle(subject: Subject) -> str:
 
 
 def _basis(subject: Subject) -> str:
-    """Say what the energies of completed trials rest on; empty where none was measured."""
-    measured = (measurement_of(trial) for trial in subject.candidates.measured)
+    """Say what the energies of the trials rest on; empty where none was measured."""
+    measured = (measurement_of(trial) for _, trial in subject.candidates.ended)
     found = {one.basis for one in measured if one is not None}
     if not found:
         return ""

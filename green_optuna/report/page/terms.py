@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from green_optuna.provenance import provenance_of
 from green_optuna.repricing import describe_grid
 from green_optuna.units import quantity_heading
 
@@ -29,7 +30,7 @@ def terms_of(subject: Subject) -> list[tuple[str, str]]:
     return [
         *_agreed(terms, grid),
         *([] if repricing is None else [("Repriced", str(repricing))]),
-        *(("Measured", str(group)) for group in subject.provenance),
+        *(("Measured", str(group)) for group in provenance_of([one for _, one in candidates.ended])),
         *_how_sure(subject),
         ("Not counted", "Emissions of making the hardware, and what other programs used."),
     ]
