@@ -92,6 +92,8 @@ class Candidates:
             pooled into: that one stands among ``trials`` with the runs of all, and they do not.
         ended: Every trial that has ended, however it did, in the order of the numbers, with what
             it adds to the ledger; those not started, since a budget was reached, are left out.
+        running: The numbers of the trials that have begun and, as far as the storage tells, not
+            ended: they run, or their process is gone.
     """
 
     study_name: str
@@ -105,6 +107,7 @@ class Candidates:
     repricing: Repricing | None = None
     left_out: Mapping[str, int] | None = None
     ended: tuple[tuple[Entry, FrozenTrial], ...] = ()
+    running: tuple[int, ...] = ()
 
     @property
     def measured(self) -> tuple[FrozenTrial, ...]:
@@ -263,8 +266,13 @@ def read_candidates(study: optuna.Study, *, checkpoints: bool = False) -> Candid
     all_trials = study.get_trials(deepcopy=False)
     completed = tuple(trial for trial in all_trials if trial.state == TrialState.COMPLETE)
     trials, repeats = pool_repeats(completed, objectives)
-    entries = (
+    entries = [
         entry_of(trial, attributes.get(f"{KILLED_ATTRIBUTE}{trial.number}")) for trial in all_trials
+    ]
+    running = tuple(
+        trial.number
+        for entry, trial in zip(entries, all_trials, strict=True)
+        if entry is None and trial.state == TrialState.RUNNING
     )
     ended = [(entry, trial) for entry, trial in zip(entries, all_trials, strict=True) if entry]
     losses = np.array([trial.values for trial in trials], dtype=np.float64)
@@ -279,6 +287,7 @@ def read_candidates(study: optuna.Study, *, checkpoints: bool = False) -> Candid
         ledger=Ledger.of((entry for entry, _ in ended), terms.grid if terms else None),
         repeats=repeats,
         ended=tuple(ended),
+        running=running,
     )
     return _with_checkpoints(candidates, all_trials) if checkpoints else candidates
 

@@ -64,6 +64,7 @@ def cautions(subject: Subject) -> tuple[Caution, ...]:
         _no_error_known(subject),
         _infinite(subject),
         _not_measured(subject),
+        _running(subject),
         _short(subject),
         _left_out(subject),
     )
@@ -75,7 +76,9 @@ def _nothing_to_choose(subject: Subject) -> Caution | None:
     if candidates.trials:
         return None
     if not candidates.ended:
-        return Caution("No trial has ended", "There is nothing to show yet: run trials in it.")
+        begun = bool(candidates.running)
+        what_to_do = "wait for those that have begun" if begun else "run trials in it"
+        return Caution("No trial has ended", f"There is nothing to show yet: {what_to_do}.")
     ends = Counter(entry.end for entry, _ in candidates.ended)
     return Caution(
         "No trial has completed",
@@ -221,6 +224,21 @@ def _not_measured(subject: Subject) -> Caution | None:
     return Caution(
         "Not all trials were measured", f"{ledger.note()} The search cost more than is shown."
     )
+
+
+def _running(subject: Subject) -> Caution | None:
+    """Say how many trials are in no figure, since they run, or their process is gone."""
+    n = len(subject.candidates.running)
+    if not n:
+        return None
+    one = n == 1
+    trials = "1 trial has" if one else f"{n} trials have"
+    said = f"{trials} begun and not ended, and what {'it has' if one else 'they have'} used so far "
+    said += "is in no figure here."
+    if subject.candidates.terms is not None:
+        gone = "its process is gone" if one else "the process of one is gone"
+        said += f" If {gone}, green-optuna sync on that machine counts what it had used."
+    return Caution("Not all trials have ended", said)
 
 
 def _short(subject: Subject) -> Caution | None:

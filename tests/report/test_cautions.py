@@ -199,6 +199,33 @@ def test_what_was_not_measured_is_missing_from_the_cost() -> None:
     assert "green_optuna has not run in this study" in told_of(own)["Nothing was measured"]
 
 
+def test_trials_that_have_not_ended_are_counted() -> None:
+    """They run, or were killed; those that wait for their turn have used nothing."""
+    study = study_of([kept(0.5, 1e-6)])
+    study.enqueue_trial({})
+    title = "Not all trials have ended"
+    assert title not in told_of(study)
+    study.ask()
+    assert told_of(study)[title] == (
+        "1 trial has begun and not ended, and what it has used so far is in no figure here. If its "
+        "process is gone, green-optuna sync on that machine counts what it had used."
+    )
+    study.ask()
+    assert told_of(study)[title].startswith("2 trials have begun and not ended, and what they have")
+    assert "If the process of one is gone, green-optuna sync" in told_of(study)[title]
+
+
+def test_a_study_that_has_just_begun_has_nothing_to_show_yet() -> None:
+    """One of Optuna's alone has nothing that could be counted later."""
+    study = go.create_study("new", objectives=NAMES)
+    study.ask()
+    assert told_of(study) == {
+        "No trial has ended": "There is nothing to show yet: wait for those that have begun.",
+        "Not all trials have ended": "1 trial has begun and not ended, and what it has used so far "
+        "is in no figure here.",
+    }
+
+
 def test_trials_shorter_than_a_reading_are_known_roughly() -> None:
     """The trials last 60 s."""
     slow = {"cpu": ["a slow counter", True, False, 60.0]}
@@ -239,6 +266,7 @@ ORDER = (
     "Not all objectives are finite",
     "Nothing was measured",
     "Not all trials were measured",
+    "Not all trials have ended",
     "Some trials are too short to measure well",
     "Trials are too short to measure well",
 )
