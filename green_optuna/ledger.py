@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from green_optuna.forecast import Expected
@@ -81,11 +81,13 @@ class Saved:
         energy_kwh: What they would have used beyond what they did, in kWh. Each end of the
             interval is the sum of the trials' ends, as though all forecasts were off the same way.
         co2e_kg: The same in kg of CO2e.
+        repriced: Whether the CO2e is that of another grid than the search ran on.
     """
 
     n_trials: int
     energy_kwh: Expected
     co2e_kg: Expected
+    repriced: bool = field(default=False, compare=False)
 
     @classmethod
     def of(cls, amounts_kwh: Sequence[Expected], grid: Grid) -> Self:
@@ -103,18 +105,24 @@ class Saved:
 
     def __str__(self) -> str:
         """Say it in a sentence: ``Pruning saved about 9 mg of CO2e (8 mg to 11 mg), ...``."""
-        mid, low, high = (
-            format_co2e(kg) for kg in (self.co2e_kg.mid, self.co2e_kg.low, self.co2e_kg.high)
-        )
-        trials = "1 pruned trial" if self.n_trials == 1 else f"{self.n_trials} pruned trials"
+        mid, high = format_co2e(self.co2e_kg.mid), format_co2e(self.co2e_kg.high)
+        # A zero has the unit of what stands beside it.
+        low = format_co2e(self.co2e_kg.low) if self.co2e_kg.low else "0"
+        one = self.n_trials == 1
+        trials = "1 pruned trial" if one else f"{self.n_trials} pruned trials"
+        off = "the forecast is off" if one else "all forecasts are off the same way"
         return (
-            f"Pruning saved about {mid} of CO2e ({low} to {high}), by forecast of {trials}, "
-            "against running to the end."
+            f"Pruning {'would have saved' if self.repriced else 'saved'} about {mid} of CO2e "
+            f"({low} to {high} if {off}), by forecast of {trials}, against running to the end."
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain data, in kWh and kg."""
-        return asdict(self)
+        return {
+            "n_trials": self.n_trials,
+            "energy_kwh": self.energy_kwh.to_dict(),
+            "co2e_kg": self.co2e_kg.to_dict(),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +135,13 @@ class Ledger:
             ran without green_optuna, that a meter failed, or that were killed before the first
             sample. Whatever they used is in no row.
         saved: What pruning saved, by forecast; None where no pruned trial's forecast is known.
+        repriced: Whether the CO2e is that of another grid than the search ran on.
     """
 
     rows: tuple[LedgerRow, ...]
     not_measured: tuple[int, ...] = ()
     saved: Saved | None = None
+    repriced: bool = field(default=False, compare=False)
 
     @classmethod
     def of(cls, entries: Iterable[Entry], grid: Grid | None) -> Self:
@@ -170,8 +180,8 @@ class Ledger:
         rows = (replace(row, co2e_kg=grid.co2e_kg(row.energy_kwh)) for row in self.rows)
         saved = self.saved
         if saved is not None:
-            saved = replace(saved, co2e_kg=saved.energy_kwh.map(grid.co2e_kg))
-        return replace(self, rows=tuple(rows), saved=saved)
+            saved = replace(saved, co2e_kg=saved.energy_kwh.map(grid.co2e_kg), repriced=True)
+        return replace(self, rows=tuple(rows), saved=saved, repriced=True)
 
     @property
     def n_trials(self) -> int:
@@ -210,6 +220,11 @@ class Ledger:
             return None
         return self.energy_kwh / measurement.energy_per_run_kwh
 
+    @property
+    def cost_in_words(self) -> str:
+        """How to say that the search cost its CO2e: on another grid, it would have."""
+        return "would have cost" if self.repriced else "cost"
+
     def to_dict(self) -> dict[str, Any]:
         """Give the ledger as plain data, ready for JSON, in kWh and kg."""
         return {
@@ -227,18 +242,20 @@ class Ledger:
         """Say it in a line: ``The search cost 5.38 mg of CO2e (96.1 mWh): ...``."""
         return self.summary()
 
-    def summary(self, trial: int | None = None, measurement: Measurement | None = None) -> str:
+    def summary(
+        self, trial: int | str | None = None, measurement: Measurement | None = None
+    ) -> str:
         """Say what the search cost, on what, and against one training of the chosen model.
 
         Args:
-            trial: The number of the chosen model's trial.
+            trial: The number of the chosen model's trial; of a checkpoint, its label.
             measurement: What that trial cost.
         """
         parts = [
             f"{name_row(row)} {self.share(row):.1%}" for row in self.rows if row.energy_kwh > 0
         ]
         energy = format_energy(self.energy_kwh)
-        cost = f"The search cost {format_co2e(self.co2e_kg)} of CO2e ({energy})"
+        cost = f"The search {self.cost_in_words} {format_co2e(self.co2e_kg)} of CO2e ({energy})"
         said = [f"{cost}: {', '.join(parts)}." if parts else f"{cost}."]
         trainings = self.against(measurement)
         if trainings is not None:

@@ -423,4 +423,5 @@ class Selection:
         losses = self.candidates.losses[:, column]
         if best is not None and losses[self.row] <= losses[best]:
             return ["It has the best quality"]
-        return [f"It took {saving}"]
+        took = "took" if self.repriced_for is None else "would have taken"
+        return [f"It {took} {saving}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import optuna
@@ -98,14 +99,16 @@ def test_what_pruning_saved_is_said_apart_from_what_was_spent() -> None:
     assert ledger.saved.energy_kwh == go.Expected(low=1.0, mid=3.0, high=5.5)
     assert ledger.saved.co2e_kg.mid == pytest.approx(0.9)
     said = (
-        "Pruning saved about 900 g of CO2e (300 g to 1.65 kg), by forecast of 2 pruned trials, "
-        "against running to the end."
+        "Pruning saved about 900 g of CO2e (300 g to 1.65 kg if all forecasts are off the same "
+        "way), by forecast of 2 pruned trials, against running to the end."
     )
     assert said in str(ledger)
     assert ledger_table(ledger).caption == said
     assert json.loads(json.dumps(ledger.to_dict()))["saved"]["energy_kwh"]["high"] == 5.5
     assert (plain.saved, plain.to_dict()["saved"]) == (None, None)
     assert "saved" not in str(plain)
+    one = Ledger.of([replace(entries[0], saved_kwh=saved[1])], GRID)
+    assert "about 300 g of CO2e (0 to 450 g if the forecast is off), by forecast of 1" in str(one)
 
 
 def test_the_search_is_compared_with_one_training() -> None:
@@ -135,6 +138,17 @@ def test_the_ledger_is_said_in_a_line() -> None:
     assert ledger.summary(7, measured(2e-6)) == f"{said} {trainings} {last}"
     assert "That is 2.67 trainings of trial 7." in ledger.summary(7, measured(3e-6))
     assert str(Ledger.of([], None)) == "The search cost 0 kg of CO2e (0 kWh)."
+
+
+def test_what_was_not_spent_is_not_said_to_have_been() -> None:
+    """On another grid the search would have cost its CO2e, and pruning would have saved some."""
+    saved = go.Expected(low=1.0, mid=2.0, high=4.0)
+    ledger = Ledger.of([Entry(number=0, end="pruned", energy_kwh=0.5, saved_kwh=saved)], GRID)
+    there = ledger.at(go.Grid(carbon_intensity_g_per_kwh=25.0, source="test"))
+    assert str(there).startswith("The search would have cost 12.5 g of CO2e (500 Wh): 1 pruned")
+    assert " Pruning would have saved about 50.0 g of CO2e (25.0 g to 100 g if " in str(there)
+    assert there.to_dict().keys() == ledger.to_dict().keys()
+    assert there.to_dict()["saved"].keys() == ledger.to_dict()["saved"].keys()
 
 
 def test_many_trials_that_were_not_measured_are_not_all_named() -> None:

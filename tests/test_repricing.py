@@ -167,6 +167,15 @@ def test_all_that_is_shown_of_a_repriced_trial_is_of_that_grid() -> None:
     assert ledger.energy_kwh == pytest.approx(4.5)
 
 
+def test_a_choice_took_nothing_on_a_grid_where_it_did_not_run() -> None:
+    """What it saved there is what it would have."""
+    study = study_of([kept(0.9, 4e-6), kept(0.895, 1e-6)])
+    there = go.Grid(carbon_intensity_g_per_kwh=25.0, source="elsewhere", pue=1.2)
+    assert "It took 900 ug of CO2e (75 %) less than" in str(go.pareto_front(study).select())
+    chosen = str(go.pareto_front(study, grid=there).select())
+    assert "It would have taken 90.0 ug of CO2e (75 %) less than trial 0" in chosen
+
+
 def test_references_are_repriced_with_the_front() -> None:
     """One with energy is at the front's grid; one with CO2e alone is as given, and says so."""
     table = [

@@ -59,7 +59,8 @@ def _cost(choice: Selection) -> str | None:
     if co2e_kg is None:
         return None
     training = "one training" if choice.step is None else "one training up to that step"
-    said = f"{training} takes {format_co2e(co2e_kg)} of CO2e"
+    takes = "takes" if choice.repriced_for is None else "would take"
+    said = f"{training} {takes} {format_co2e(co2e_kg)} of CO2e"
     if saving is None or saving.share is None or str(saving.against) == choice.label:
         return said
     share = percent(abs(saving.share))
@@ -160,9 +161,8 @@ def _search(subject: Subject) -> str | None:
     ledger = candidates.ledger
     if not ledger.energy_kwh > 0:
         return None
-    cost = "would have cost" if candidates.repricing else "cost"
     said = (
-        f"The search {cost} {format_co2e(ledger.co2e_kg)} of CO2e "
+        f"The search {ledger.cost_in_words} {format_co2e(ledger.co2e_kg)} of CO2e "
         f"({format_energy(ledger.energy_kwh)})"
     )
     trainings = ledger.against(choice.measurement) if choice is not None else None

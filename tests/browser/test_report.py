@@ -594,11 +594,11 @@ def test_the_table_comes_in_pages(looking: Looking) -> None:
         expect(page.locator("#trials-count")).to_have_text("901 to 950 of 1000 rows")
 
 
-def downloaded(page: Page, button: str) -> str:
+def downloaded(page: Page, button: str, *, stem: str = "digits-trials") -> str:
     """Press a button, and give what the file says that it brings."""
     with page.expect_download() as download:
         page.locator(button).click()
-    assert download.value.suggested_filename.startswith("digits-trials.")
+    assert download.value.suggested_filename.startswith(f"{stem}.")
     return Path(download.value.path()).read_text(encoding="utf-8")
 
 
@@ -641,6 +641,27 @@ def test_a_text_that_looks_like_a_formula_is_marked_in_csv(chromium: Browser, fo
     assert [row["host"] for row in rows] == ["'+1"] * 3
     assert [row["reason"] for row in rows] == ["", "", "'-1"]
     assert [row["param_0a"] for row in plain] == [formula, 'b,\n"c"', formula]
+
+
+def test_a_download_says_that_its_co2e_is_of_another_grid(chromium: Browser, folder: Path) -> None:
+    """In its name, in each row of CSV, and once in JSON; the page's own figures are those."""
+    grid = go.Grid(carbon_intensity_g_per_kwh=25.0, source="elsewhere, 2024", pue=1.5)
+    front = go.pareto_front(made_study(12), grid=grid)
+    url = front.report(folder / "repriced.html").as_uri()
+    with visiting(chromium, alone=url) as visit:
+        visit.page.goto(url)
+        rows = [
+            *csv.DictReader(
+                io.StringIO(downloaded(visit.page, "#trials-csv", stem="digits-trials-repriced"))
+            )
+        ]
+        written = json.loads(downloaded(visit.page, "#trials-json", stem="digits-trials-repriced"))
+        assert (visit.outside, visit.errors) == ([], [])
+    assert {row["repriced_for"] for row in rows} == {"25 g/kWh and PUE 1.5 (elsewhere, 2024)"}
+    assert written["repriced_for"] == grid.to_dict()
+    for row, one in zip(rows, written["trials"], strict=True):
+        assert float(row["co2e_kg"]) == one["co2e_kg"]
+        assert one["co2e_kg"] == pytest.approx(grid.co2e_kg(one["energy_kwh"]))
 
 
 def test_a_figure_can_be_taken_away(looking: Looking) -> None:

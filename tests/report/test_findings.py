@@ -73,7 +73,7 @@ def test_on_another_grid_it_says_what_it_would_have_cost() -> None:
     """All CO2e is that of the grid; energies, and how many trainings that is, stay."""
     there = go.Grid(carbon_intensity_g_per_kwh=25.0, source="test", pue=1.2)
     choice, _, search = found_in(SMALL, grid=there)
-    assert "one training takes 300 ug of CO2e, 75 % less" in choice
+    assert "one training would take 300 ug of CO2e, 75 % less" in choice
     assert search.startswith(
         "The search would have cost 3.33 mg of CO2e (111 mWh), as much as 11.1 trainings"
     )

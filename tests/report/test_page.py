@@ -165,6 +165,11 @@ def test_a_repriced_front_says_so() -> None:
     here, there = read(go.pareto_front(study)), read(go.pareto_front(study, grid=grid))
     assert "elsewhere" in there.text
     assert "elsewhere" not in here.text
+    assert "of CO2e that the search as a whole would have cost" in there.text
+    assert "of CO2e that one training of it would take" in there.text
+    for past in ("The search cost", "for the search as a whole"):
+        assert past in here.text
+        assert past not in there.text
     ratio = np.array([b["co2e_kg"] for b in there.rows]) / [a["co2e_kg"] for a in here.rows]
     assert ratio == pytest.approx(0.1)
 
@@ -347,6 +352,14 @@ def test_how_all_trials_were_measured_is_said() -> None:
     none = read(go.pareto_front(study_of([failed]))).text
     assert "1 trial by replay; guess on 'here'" in none
     assert "1 trial, 0 of them completed, 0 on the front; energy partly measured" in none
+
+
+def test_what_the_search_cost_is_compared_with_the_step_that_is_chosen() -> None:
+    """With a training up to that step, and not with a whole one."""
+    front = go.pareto_front(made_study(30, checkpoints=True), checkpoints=True)
+    chosen = front.select(go.Tolerance(0.3))
+    assert chosen.step is not None
+    assert f" of trial {chosen.label}." in read(front, go.Tolerance(0.3)).text
 
 
 def test_no_draws_are_spoken_of_where_there_were_none() -> None:

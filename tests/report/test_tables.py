@@ -330,6 +330,20 @@ def test_trials_that_were_not_measured_are_said() -> None:
     assert "trial 1" in note
 
 
+def test_each_table_says_that_its_co2e_is_of_another_grid() -> None:
+    """A table is printed alone; without another grid none speaks of one."""
+    grid = go.Grid(carbon_intensity_g_per_kwh=25.0, source="elsewhere")
+    study = made_study(20)
+    here, there = (go.pareto_front(study, grid=one).subject() for one in (None, grid))
+    for make in (front_table, ledger_table, rules_table):
+        printed, repriced = make(here), make(there)
+        assert printed is not None
+        assert repriced is not None
+        said = " ".join(repriced.notes)
+        assert said.count("is repriced from energy for 25 g/kWh (elsewhere)") == 1
+        assert "repriced" not in " ".join(printed.notes)
+
+
 def test_a_study_that_nobody_measured_has_no_ledger(tmp_path: Path) -> None:
     """Nobody knows what it used: a table of zeros would say otherwise."""
     front = go.pareto_front(named_study([(0.5, 1.0, 1.0)], ("a", "b", "c")))

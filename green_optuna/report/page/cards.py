@@ -40,7 +40,10 @@ def cards_of(subject: Subject) -> list[Card]:
     cards = [] if choice is None else [*_of_choice(choice)]
     if candidates.ledger.energy_kwh > 0:
         kg = candidates.spent_co2e_kg
-        cards.append(Card(format_co2e(kg), "of CO2e for the search as a whole", f"{kg!r} kg"))
+        words = "of CO2e for the search as a whole"
+        if candidates.repricing is not None:
+            words = "of CO2e that the search as a whole would have cost"
+        cards.append(Card(format_co2e(kg), words, f"{kg!r} kg"))
     return cards
 
 
@@ -54,7 +57,10 @@ def _of_choice(choice: Selection) -> Iterator[Card]:
     if measurement is not None:
         kg = measurement.co2e_per_run_kg
         lasting = format_duration(measurement.duration_per_run_s)
-        yield Card(format_co2e(kg), f"of CO2e for one training of it, in {lasting}", f"{kg!r} kg")
+        words = f"of CO2e for one training of it, in {lasting}"
+        if choice.repriced_for is not None:
+            words = f"of CO2e that one training of it would take, in {lasting}"
+        yield Card(format_co2e(kg), words, f"{kg!r} kg")
     if saving is not None and saving.share is not None and saving.share >= LEAST_SAVING:
         yield Card(
             f"{percent(saving.share)} less",

@@ -13,6 +13,7 @@ from green_optuna.figures import is_logarithmic
 from green_optuna.plain import finite_or_none
 from green_optuna.record import REPORTS_ATTRIBUTE, reports_from_rows
 from green_optuna.report.page.trials import PARAM, all_trials, plain_cell
+from green_optuna.repricing import describe_grid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,6 +51,7 @@ def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
     losses = subject.candidates.losses
     return {
         "study": subject.candidates.study_name,
+        "repriced_for": _repriced_for(subject),
         "objectives": list(subject.objectives),
         "logarithmic": {
             name: is_logarithmic(losses[np.isfinite(losses[:, column]), column].tolist())
@@ -68,6 +70,14 @@ def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
         "hypervolume": _hypervolume(curve),
         **_params(subject),
     }
+
+
+def _repriced_for(subject: Subject) -> dict[str, Any] | None:
+    """Give the grid that all CO2e is that of, and how it is said; None where trials ran on it."""
+    repricing = subject.candidates.repricing
+    if repricing is None:
+        return None
+    return {"grid": repricing.grid.to_dict(), "words": describe_grid(repricing.grid)}
 
 
 def _hypervolume(curve: HypervolumeCurve) -> dict[str, list[float]] | None:

@@ -26,11 +26,14 @@ def terms_of(subject: Subject) -> list[tuple[str, str]]:
     terms, grid = candidates.terms, candidates.grid
     if terms is None or grid is None:
         return [("Energy", "green_optuna has measured nothing in this study.")]
-    repricing = candidates.repricing
+    repricing, ended = candidates.repricing, [trial for _, trial in candidates.ended]
     return [
         *_agreed(terms, grid),
         *([] if repricing is None else [("Repriced", str(repricing))]),
-        *(("Measured", str(group)) for group in provenance_of([one for _, one in candidates.ended])),
+        *(
+            ("Measured", str(group))
+            for group in provenance_of(ended)
+        ),
         *_how_sure(subject),
         ("Not counted", "Emissions of making the hardware, and what other programs used."),
     ]

@@ -53,7 +53,7 @@ def ledger_words(subject: Subject) -> list[str]:
         return [ledger.note() or "Nothing was measured in this study."]
     if choice is None:
         return [ledger.summary()]
-    return [ledger.summary(choice.number, choice.measurement)]
+    return [ledger.summary(choice.label, choice.measurement)]
 
 
 def hypervolume_words(curve: HypervolumeCurve) -> list[str]:

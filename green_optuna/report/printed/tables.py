@@ -76,7 +76,7 @@ def ledger_table(subject: Subject) -> PrintTable | None:
     shares = [f"{ledger.share(row):.1%}" for row in ledger.rows]
     energies_kwh = [*(row.energy_kwh for row in ledger.rows), ledger.energy_kwh]
     co2e_kg = [*(row.co2e_kg for row in ledger.rows), ledger.co2e_kg]
-    notes = ["" if ledger.saved is None else str(ledger.saved), ledger.note()]
+    notes = [_repriced(subject), "" if ledger.saved is None else str(ledger.saved), ledger.note()]
     return PrintTable(
         name="ledger",
         caption=f"Study {name_in_print(subject.candidates.study_name)}: what the search spent.",
@@ -102,6 +102,7 @@ def rules_table(subject: Subject) -> PrintTable:
     notes = [] if choice is None else [f"{_CHOSEN} The choice."]
     if choice is None and subject.no_choice:
         notes.append(f"No choice: {subject.no_choice}")
+    notes += filter(None, [_repriced(subject)])
     for name, other in subject.others.items() if subject.rows else ():
         if isinstance(other, str):
             notes.append(f"{name}: {other}")
@@ -122,6 +123,12 @@ def rules_table(subject: Subject) -> PrintTable:
         ),
         notes=tuple(map(note_in_print, notes)),
     )
+
+
+def _repriced(subject: Subject) -> str:
+    """Say that CO2e is that of another grid; empty where it is not."""
+    repricing = subject.candidates.repricing
+    return "" if repricing is None else str(repricing)
 
 
 def _front_notes(subject: Subject) -> list[str]:

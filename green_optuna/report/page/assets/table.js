@@ -130,22 +130,25 @@ function csvCell(cell) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
+// Where CO2e is that of another grid, each row says so: a file goes further than its page.
 function asCsv(rows) {
   const names = table.names.filter((name) => name !== "label");
-  const lines = [names, ...rows.map((row) => names.map((name) => value(row, name)))];
+  const [heading, grid] = data.repriced_for ? [["repriced_for"], [data.repriced_for.words]] : [[], []];
+  const lines = [[...names, ...heading], ...rows.map((row) => [...names.map((name) => value(row, name)), ...grid])];
   return `${lines.map((line) => line.map(csvCell).join(",")).join("\n")}\n`;
 }
 
 function asJson(rows) {
   const names = table.names.filter((name) => name !== "label");
   const records = rows.map((row) => Object.fromEntries(names.map((name) => [name, value(row, name)])));
-  return JSON.stringify({ study: data.study, objectives: data.objectives, trials: records }, null, 1);
+  const grid = data.repriced_for ? { repriced_for: data.repriced_for.grid } : {};
+  return JSON.stringify({ study: data.study, objectives: data.objectives, ...grid, trials: records }, null, 1);
 }
 
 function download(text, type, ending) {
   const url = URL.createObjectURL(new Blob([text], { type }));
   const name = data.study.replace(/[^\w.-]+/g, "_").slice(0, 80) || "study";
-  const link = element("a", { href: url, download: `${name}-trials.${ending}` });
+  const link = element("a", { href: url, download: `${name}-trials${data.repriced_for ? "-repriced" : ""}.${ending}` });
   document.body.append(link);
   link.click();
   link.remove();
