@@ -18,6 +18,7 @@ from green_optuna import doubt, pareto
 from green_optuna.errors import NoModelMeetsCapsError, OptionError
 from green_optuna.intervals import standard_error
 from green_optuna.record import EACH_RUN, INFERENCE, LOSS_INTERVAL, trial_intervals
+from green_optuna.rules.words import in_words, listed
 from green_optuna.scalars import as_float
 from green_optuna.terms import ATTRIBUTE
 
@@ -95,10 +96,14 @@ class Uncertainty:
             return None
         name = repr(self._candidates.study_name)
         if lacking.size == self._rows.size:
+            said = (
+                f"No trial of {name} has a known error in {listed(map(in_words, self._uncertain))}"
+            )
+            if self._candidates.terms is None:
+                return f"{said}: none is known of what green_optuna has not measured."
             return (
-                f"No trial of {name} has an error in all of {', '.join(self._uncertain)}: none is "
-                "known where a function ran once. Ask for repeats=, or run trials again with "
-                "green-optuna repeat."
+                f"{said}: none is known where a function ran once. Ask for repeats=, or run trials "
+                "again with green-optuna repeat."
             )
         numbers = [str(self._candidates.trials[row].number) for row in lacking[:MAX_NAMED]]
         more = f" and {lacking.size - MAX_NAMED} more" if lacking.size > MAX_NAMED else ""

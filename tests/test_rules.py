@@ -514,7 +514,7 @@ def test_a_loss_that_is_no_loss_is_refused(bad: float, message: str) -> None:
         ),
         (
             EpsilonConstraint(minimise="energy_kwh", caps={"flops": 2e6, "co2e_kg": 1e-6}),
-            "least energy with at most 1.00 mg of CO2e and FLOPs at most 2.00 M",
+            "least energy with at most 1.00 mg of CO2e and number of FLOPs at most 2.00 M",
         ),
         (
             Capped(Tolerance(), {"n_params": 100}),

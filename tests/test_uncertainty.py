@@ -181,7 +181,7 @@ def test_without_errors_it_says_so_and_invents_none() -> None:
         front = go.pareto_front(repeated(once=range(4)), assume_exact=assume_exact)
         assert front.probabilities is None
         assert "probability" not in front.to_dataframe()
-        assert str(front.uncertainty.reason).startswith("No trial of 'doubtful' has an error")
+        assert str(front.uncertainty.reason).startswith("No trial of 'doubtful' has a known error")
         assert front.to_dict()["uncertainty"] == front.uncertainty.reason
         with pytest.raises(go.OptionError, match=r"min_probability is 0.5, and none can be told"):
             front.select(min_probability=0.5)
@@ -209,7 +209,9 @@ def test_a_study_of_somebody_elses_has_no_errors() -> None:
     study.set_metric_names(["loss", "delay"])
     assert go.pareto_front(study).probabilities is None
     study.add_trials([create_trial(values=[1.0, math.inf]), create_trial(values=[2.0, 1.0])])
-    assert "loss, delay" in str(go.pareto_front(study).uncertainty.reason)
+    assert "loss and delay: none is known of what green_optuna has not measured" in str(
+        go.pareto_front(study).uncertainty.reason
+    )
 
 
 def test_an_empty_study_has_no_probabilities() -> None:
@@ -328,7 +330,7 @@ def test_without_errors_the_next_best_is_worth_repeating() -> None:
     worth = go.pareto_front(repeated(once=range(4))).worth_repeating("min-co2e")
     assert (worth.chosen, worth.chosen_share, worth.rival_share) == (1, None, None)
     assert worth.trials == (1, 2)
-    assert "cannot be told. No trial of 'doubtful' has an error" in str(worth)
+    assert "cannot be told. No trial of 'doubtful' has a known error" in str(worth)
     study = go.create_study()
     add_trial(study, [(0.1, 1e-3)], 10)
     assert go.pareto_front(study).worth_repeating().trials == (0,)

@@ -240,7 +240,7 @@ class ParetoFront:
         Raises:
             OptionError: The rule is unknown, or wants an objective that the front has not.
         """
-        choices = choices_of(self.select, rule, n=len(self.rows), m=len(self.objectives))
+        choices = choices_of(self.select, rule, n=len(self.rows), names=self.objectives)
         return Subject(
             candidates=self.candidates,
             rows=self.rows,

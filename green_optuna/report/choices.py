@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from green_optuna import pareto
 from green_optuna.errors import EmptyStudyError, NoModelMeetsCapsError, OptionError
 from green_optuna.rules import RULES, Contribution, as_rule, rule_by_name
+from green_optuna.rules.words import in_words, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from green_optuna.rules import Figure, Rule
     from green_optuna.selection import Selection
@@ -37,14 +38,16 @@ class Choices:
     others: Mapping[str, Selection | str]
 
 
-def choices_of(select: Select, rule: Rule | str | Figure | None, *, n: int, m: int) -> Choices:
+def choices_of(
+    select: Select, rule: Rule | str | Figure | None, *, n: int, names: Sequence[str]
+) -> Choices:
     """Ask all rules what they select.
 
     Args:
         select: Selects from the front by a rule.
         rule: The rule that was asked for; the default where it is None.
         n: How many members the front has.
-        m: Over how many objectives it is drawn.
+        names: The names of the objectives that it is drawn over.
 
     Raises:
         OptionError: The rule that was asked for is unknown, or wants an objective that the front
@@ -56,9 +59,11 @@ def choices_of(select: Select, rule: Rule | str | Figure | None, *, n: int, m: i
     except OptionError as error:
         if rule is not None:
             raise
-        choice = str(error)  # that the default does not fit is no fault of anybody's
+        # That the default does not fit is no fault of anybody's.
+        lacking = _lacking(chosen_by, names)
+        choice = f"The rule {chosen_by.name} {lacking}: ask for another." if lacking else str(error)
     others = {
-        name: _other_choice(select, rule_by_name(name), n=n, m=m)
+        name: _other_choice(select, rule_by_name(name), n=n, names=names)
         for name in RULES
         if name != chosen_by.name
     }
@@ -67,8 +72,21 @@ def choices_of(select: Select, rule: Rule | str | Figure | None, *, n: int, m: i
     return Choices(choice=choice, no_choice="", others=others)
 
 
-def _other_choice(select: Select, rule: Rule, *, n: int, m: int) -> Selection | str:
+def _lacking(rule: Rule, names: Sequence[str]) -> str:
+    """Say in a clause which objectives a rule needs that are not there; empty where it has all.
+
+    The error's own message names them as one types them.
+    """
+    missing = rule.fitted(names).missing(names)
+    if not missing:
+        return ""
+    which = "which is" if len(missing) == 1 else "which are"
+    return f"needs {listed(map(in_words, missing))}, {which} not among the objectives"
+
+
+def _other_choice(select: Select, rule: Rule, *, n: int, names: Sequence[str]) -> Selection | str:
     """Give what a rule selects that nobody has asked for, or why it selects nothing."""
+    m = len(names)
     takes_s = pareto.hypervolume_takes_s(n, m, contributions=True)
     if rule.name == Contribution.name and takes_s > MOST_S:
         return (
@@ -78,7 +96,8 @@ def _other_choice(select: Select, rule: Rule, *, n: int, m: int) -> Selection | 
     try:
         return _select_or_why_not(select, rule)
     except OptionError as error:
-        return str(error)
+        lacking = _lacking(rule, names)
+        return f"it {lacking}" if lacking else str(error)
 
 
 def _select_or_why_not(select: Select, rule: Rule) -> Selection | str:

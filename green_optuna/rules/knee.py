@@ -83,7 +83,7 @@ class Knee(Rule):
             bounds = dict(zip(self.objectives, spans, strict=True))
         return Ranking(
             rows,
-            "scaled sum",
+            "sum on the scaled axes",
             sums,
             rounding=ROUNDING,
             scale=self.scale,

@@ -56,6 +56,10 @@ class Rule(abc.ABC):
         """
         return self
 
+    def missing(self, names: Sequence[str]) -> list[str]:
+        """Give the objectives that must be there and are not, given the names of those that are."""
+        return [name for name in dict.fromkeys(self.objectives) if name not in names]
+
     def rank(self, losses: npt.ArrayLike, names: Sequence[str]) -> Ranking:
         """Rank rows: which is chosen, by how much, and why not another.
 
@@ -72,7 +76,7 @@ class Rule(abc.ABC):
         """
         rows = Rows.of(losses, names)
         rule = self.fitted(rows.names)
-        missing = [name for name in dict.fromkeys(rule.objectives) if name not in rows.names]
+        missing = rule.missing(rows.names)
         if missing:
             raise OptionError(
                 f"rule {rule.name!r} needs {missing}, but the objectives are {list(rows.names)}: "

@@ -7,7 +7,13 @@ from types import MappingProxyType
 
 from green_optuna.units import format_co2e, quantity_heading, show_quantity
 
-_IN_WORDS = MappingProxyType({"quality_loss": "quality loss", "n_params": "number of parameters"})
+_IN_WORDS = MappingProxyType(
+    {
+        "quality_loss": "quality loss",
+        "n_params": "number of parameters",
+        "flops": "number of FLOPs",
+    }
+)
 
 
 def in_words(name: str) -> str:

@@ -194,6 +194,19 @@ def test_a_front_over_some_objectives_draws_those_alone(objectives: tuple[str, .
     assert numbers == [*front.numbers]
 
 
+def test_a_front_over_some_objectives_says_what_the_search_had_besides() -> None:
+    """Above its figures, and in the terms; one over all, in whatever order, does not."""
+    study, names = made_study(20), ("quality_loss", "n_params")
+    said = "The search minimised 1 \u2212 quality, CO2e and parameters; this front compares "
+    some = read(go.pareto_front(study, names)).text
+    assert some.count(f"{said}1 \u2212 quality and parameters alone.") == 2
+    every = read(go.pareto_front(study, ("n_params", "quality_loss", "co2e_kg"))).text
+    assert said not in every
+    assert "1 \u2212 quality, CO2e, parameters: all minimised" in every
+    alone = study_of([kept(0.8, 1e-6, objectives=("co2e_kg",))], objectives=("co2e_kg",))
+    assert "CO2e: minimised" in read(go.pareto_front(alone)).text
+
+
 def test_the_line_of_a_pair_is_the_front_of_that_pair() -> None:
     """Each line joins the trials that no other beats in its two objectives."""
     study = made_study(40)
@@ -360,6 +373,25 @@ def test_what_the_search_cost_is_compared_with_the_step_that_is_chosen() -> None
     chosen = front.select(go.Tolerance(0.3))
     assert chosen.step is not None
     assert f" of trial {chosen.label}." in read(front, go.Tolerance(0.3)).text
+
+
+def test_no_names_of_data_stand_in_sentences() -> None:
+    """A rule, a reference and an error speak of quality and CO2e, and not of columns."""
+    foreign = read(go.pareto_front(foreign_study(["loss", "latency"]))).text
+    assert foreign.count("The rule tolerance needs quality loss and CO2e, which are not") == 2
+    assert "nothing: it needs CO2e, which is not among the objectives" in foreign
+    references = [
+        {"name": "a", "quality": 0.9, "source": "doi:10.5/x"},
+        {"name": "b", "n_params": 5, "source": "there."},
+        {"name": "c", "quality": 0.9, "co2e_kg": 1e-6, "n_params": 3, "source": "doi:10.5/y"},
+    ]
+    ours = read(go.pareto_front(study_of([kept(0.8, 1e-6)]), references=references)).text
+    assert "not comparable: CO2e or number of parameters is not known" in ours
+    assert "not comparable: quality loss or CO2e is not known" in ours
+    assert "No trial of 'kept' has a known error in quality loss and CO2e: none is" in ours
+    assert "doi:10.5/y. CO2e as given; its carbon intensity may differ" in ours
+    assert "quality_loss" not in foreign
+    assert "co2e_kg" not in foreign
 
 
 def test_no_draws_are_spoken_of_where_there_were_none() -> None:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from green_optuna.figures import not_drawn
 from green_optuna.report.page.cards import LEAST_SAVING
+from green_optuna.rules.words import in_words, listed
 from green_optuna.selection import Selection, percent
 from green_optuna.units import format_co2e, format_energy, quantity_heading, show_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from green_optuna.references import PlacedReference
     from green_optuna.report.importance import Importance
     from green_optuna.report.subject import Subject
 
@@ -176,14 +178,28 @@ def references_grid(subject: Subject, logarithmic: Mapping[str, bool]) -> Table:
             text_cell(one.name),
             Cell(one.basis),
             *(quantity_cell(name, value) for name, value in one.losses.items()),
-            Cell(one.status),
-            Cell(shorten(" ".join(filter(None, [one.source, *one.notes])), MOST_REMARK)),
+            Cell(_standing(one)),
+            Cell(shorten(_remark(one), MOST_REMARK)),
         ]
         for one in subject.references
     ]
     hidden = not_drawn(subject.references, logarithmic)
     caption = f"Not in all figures: {'; '.join(hidden)}." if hidden else ""
     return Table("Results from elsewhere", headings, rows, caption=caption)
+
+
+def _standing(reference: PlacedReference) -> str:
+    """Say where a reference stands, its objectives by the names that a person knows."""
+    if not reference.missing:
+        return reference.status
+    return f"not comparable: {listed(map(in_words, reference.missing), link='or')} is not known"
+
+
+def _remark(reference: PlacedReference) -> str:
+    """Join where a reference is from with what is to be known of it."""
+    source = reference.source
+    stop = "." if source and reference.notes and source[-1] not in ".!?" else ""
+    return " ".join(filter(None, [f"{source}{stop}", *reference.notes]))
 
 
 def importance_table(decided: Sequence[Importance]) -> Table:

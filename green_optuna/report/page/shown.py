@@ -23,6 +23,7 @@ from green_optuna.report.page.words import (
     hypervolume_words,
     importance_notes,
     ledger_words,
+    objectives_words,
 )
 from green_optuna.units import quantity_heading
 
@@ -92,7 +93,7 @@ def shown_of(subject: Subject, content: dict[str, Any], curve: HypervolumeCurve)
         cards=cards_of(subject),
         objectives=[quantity_heading(name) for name in subject.objectives],
         left_out=content["drawn"]["left_out"],
-        front_note=" ".join(candidates.notes),
+        front_note=" ".join(filter(None, [objectives_words(subject), *candidates.notes])),
         marks=marks_of(subject, content),
         has_intervals=any(name.endswith("_high") for name in names if not name.startswith(PARAM)),
         members=members_table(subject),

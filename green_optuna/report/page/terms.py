@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from green_optuna.provenance import provenance_of
+from green_optuna.report.page.words import objectives_words
 from green_optuna.repricing import describe_grid
 from green_optuna.units import quantity_heading
 
@@ -28,12 +29,10 @@ def terms_of(subject: Subject) -> list[tuple[str, str]]:
         return [("Energy", "green_optuna has measured nothing in this study.")]
     repricing, ended = candidates.repricing, [trial for _, trial in candidates.ended]
     return [
+        ("Objectives", _objectives(subject, terms)),
         *_agreed(terms, grid),
         *([] if repricing is None else [("Repriced", str(repricing))]),
-        *(
-            ("Measured", str(group))
-            for group in provenance_of(ended)
-        ),
+        *(("Measured", str(group)) for group in provenance_of(ended)),
         *_how_sure(subject),
         ("Not counted", "Emissions of making the hardware, and what other programs used."),
     ]
@@ -46,13 +45,20 @@ def _how_sure(subject: Subject) -> list[tuple[str, str]]:
     return [] if uncertainty.probabilities is None else [("How sure", _PROBABILITY)]
 
 
+def _objectives(subject: Subject, terms: StudyTerms) -> str:
+    """Say what the search minimised, and what of it the front compares, if not all."""
+    others = objectives_words(subject)
+    if others is not None:
+        return others
+    said = ", ".join(map(quantity_heading, terms.objectives))
+    return f"{said}: {'all ' if len(terms.objectives) > 1 else ''}minimised"
+
+
 def _agreed(terms: StudyTerms, grid: Grid) -> list[tuple[str, str]]:
     """Say what all trials of the study have in common."""
     bounds = terms.quality_bounds
-    objectives = ", ".join(quantity_heading(name) for name in terms.objectives)
     pue = "1: what the building adds is not known, and not counted"
     return [
-        ("Objectives", f"{objectives}: all minimised"),
         ("Quality", f"{bounds.worst:g} is the worst, {bounds.best:g} the best; {_LOSS}"),
         ("Carbon intensity", f"{describe_grid(grid)}: one figure for the whole study"),
         ("PUE", pue if grid.pue == 1 else f"{grid.pue:g}"),

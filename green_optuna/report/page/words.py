@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from green_optuna.rules.words import listed
 from green_optuna.selection import percent
 from green_optuna.units import format_co2e, quantity_heading, show_quantity
 
@@ -21,6 +22,15 @@ HYPERVOLUME_WORDS = (
     "How good the front was for what the study had spent by then, as its hypervolume: the share of "
     "the space of objectives that it covers, of what it covered in the end."
 )
+
+
+def objectives_words(subject: Subject) -> str | None:
+    """Say that the search had other objectives than the front compares; None where it had not."""
+    terms, names = subject.candidates.terms, subject.objectives
+    if terms is None or {*terms.objectives} == {*names}:
+        return None
+    searched, compared = (listed(map(quantity_heading, one)) for one in (terms.objectives, names))
+    return f"The search minimised {searched}; this front compares {compared} alone."
 
 
 def choice_words(subject: Subject) -> list[str]:
