@@ -55,11 +55,13 @@ def check_directions(study: optuna.Study, objectives: Sequence[str]) -> None:
     """
     directions = [direction.name.lower() for direction in study.directions]
     if directions != ["minimize"] * len(objectives):
+        names = tuple(objectives)
+        ours = set(names) <= set(OBJECTIVES)  # create_study takes no others
+        make = f"green_optuna.create_study(..., objectives={names!r}), or with " if ours else ""
         raise DirectionsError(
             f"The study {study.study_name!r} has the directions {directions}, and the objectives "
-            f"{tuple(objectives)!r} are all minimised. Make it with "
-            "green_optuna.create_study(...), or with "
-            f'optuna.create_study(directions=["minimize"] * {len(objectives)}).'
+            f"{names!r} are all minimised. Make it with {make}"
+            f'optuna.create_study(directions=["minimize"] * {len(names)}).'
         )
 
 

@@ -177,9 +177,25 @@ def test_wrong_directions_are_refused_before_the_function_runs(directions: list[
     with pytest.raises(go.DirectionsError) as raised:
         study.optimize(objective, n_trials=1)
     assert str(directions) in str(raised.value)
-    assert 'optuna.create_study(directions=["minimize"] * 3)' in str(raised.value)
+    assert str(raised.value).endswith(
+        "Make it with green_optuna.create_study(..., objectives=('quality_loss', 'co2e_kg', "
+        "'n_params')), or with optuna.create_study(directions=[\"minimize\"] * 3)."
+    )
     assert calls == []
     assert study.trials[0].state == optuna.trial.TrialState.FAIL
+
+
+@pytest.mark.filterwarnings("ignore:.*set_metric_names is experimental")
+def test_a_study_of_other_metrics_is_not_to_be_made_by_green_optuna() -> None:
+    """Its own function takes the objectives that it knows, and no others."""
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    study.set_metric_names(["accuracy", "co2e_kg"])
+    with pytest.raises(go.DirectionsError) as raised:
+        go.pareto_front(study)
+    assert "green_optuna.create_study" not in str(raised.value)
+    assert str(raised.value).endswith(
+        'Make it with optuna.create_study(directions=["minimize"] * 2).'
+    )
 
 
 def test_a_study_made_for_other_objectives_is_refused() -> None:

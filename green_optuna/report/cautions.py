@@ -189,9 +189,12 @@ def _no_error_known(subject: Subject) -> Caution | None:
     if reason is None or not subject.rows:
         return None
     if subject.candidates.left_out is None and not uncertainty.partly_known:
-        reason = (
-            "Each trial ran once, so that chance alone may explain small differences. "
-            "green-optuna repeat runs some again, and repeats= each of the next study."
+        reason = "Each trial ran once, so that chance alone may explain small differences. "
+        # The command repeat runs a decorated objective alone.
+        reason += (
+            "Run the best of them again before you trust their order."
+            if subject.candidates.terms is None
+            else "green-optuna repeat runs some again, and repeats= each of the next study."
         )
     return Caution("How much is chance is not known", reason)
 
@@ -218,12 +221,21 @@ def _not_measured(subject: Subject) -> Caution | None:
     if candidates.terms is None:
         return Caution(
             "Nothing was measured",
-            "green_optuna has not run in this study, so that nobody knows what its trials cost: "
-            "decorate its objective with green_objective.",
+            "green_optuna has measured no trial of this study, so that nobody knows what they cost: "
+            f"{_why_nothing(subject)}.",
         )
     return Caution(
         "Not all trials were measured", f"{ledger.note()} The search cost more than is shown."
     )
+
+
+def _why_nothing(subject: Subject) -> str:
+    """Say what to do of a study in which green_optuna has left nothing."""
+    decorate = "decorate its objective with green_objective"
+    if not all(entry.end == "failed" for entry, _ in subject.candidates.ended):
+        return decorate
+    # One that did not fit the study failed before anything could be measured.
+    return f"{decorate}, or, if it is decorated, see by which error its trials failed"
 
 
 def _running(subject: Subject) -> Caution | None:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,6 @@ from green_optuna.terms import ATTRIBUTE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import optuna
     from optuna.trial import FrozenTrial
 
 COUNTED = {"cpu": ["RAPL", True, False, 0.001], "ram": ["RAPL, memory", True, False, 0.001]}
@@ -195,7 +195,32 @@ def test_what_was_not_measured_is_missing_from_the_cost() -> None:
     )
     own = go.create_study("own", objectives=NAMES)
     own.add_trial(create_trial(values=[0.5, 1e-6, 3.0]))
-    assert "green_optuna has not run in this study" in told_of(own)["Nothing was measured"]
+    title, said = "Nothing was measured", "green_optuna has measured no trial of this study"
+    assert said in told_of(own)[title]
+    assert told_of(own)[title].endswith("cost: decorate its objective with green_objective.")
+
+
+@pytest.mark.filterwarnings("ignore:.*set_metric_names is experimental")
+def test_advice_can_be_followed_in_a_study_of_optunas_own() -> None:
+    """The command repeat cannot run it; and a decorated objective may have failed in it at once."""
+    title = "How much is chance is not known"
+    own = optuna.create_study(directions=["minimize"] * 2)
+    own.set_metric_names(["loss", "delay"])
+    own.add_trial(create_trial(values=[0.5, 1.0]))
+    assert "green-optuna repeat" not in told_of(own)[title]
+    assert told_of(own)[title].startswith("Each trial ran once, so that")
+    assert "green-optuna repeat" in told_of(study_of([kept(0.5, 1e-6)]))[title]
+
+    @go.green_objective(meter=go.ReplayMeter(cpu_w=1.0), country="FRA", objectives=("co2e_kg",))
+    def objective(trial: go.Trial) -> float:
+        return trial.suggest_float("x", 0.0, 1.0)
+
+    study = go.create_study()
+    study.optimize(objective, n_trials=1, catch=(go.DirectionsError,))
+    assert told_of(study)["Nothing was measured"].endswith(
+        "cost: decorate its objective with green_objective, or, if it is decorated, see by which "
+        "error its trials failed."
+    )
 
 
 def test_trials_that_have_not_ended_are_counted() -> None:

@@ -394,6 +394,31 @@ def test_no_names_of_data_stand_in_sentences() -> None:
     assert "co2e_kg" not in foreign
 
 
+def test_why_no_power_is_shown_is_true_of_the_study() -> None:
+    """A command that cannot help is not recommended."""
+    nobody, failed, untracked = (
+        foreign_study(["loss", "latency"]),
+        study_of([kept(0.5, 1e-6, state=TrialState.FAIL)]),
+        study_of([kept(0.5, 1e-6)]),
+    )
+    for study, said in (
+        (nobody, "Power over time is not known: green_optuna has measured nothing in this study."),
+        (failed, "Power over time is that of the front's members, and the front has none."),
+        (untracked, "and those on the front were logged to none."),
+    ):
+        text = read(go.pareto_front(study)).text
+        assert said in text
+        assert "--mlflow-uri" not in text
+    trial = kept(0.5, 1e-6)
+    trial.user_attrs[ATTRIBUTE]["run_ids"] = {"wandb": "a"}
+    text = read(go.pareto_front(study_of([trial]))).text
+    assert "front.report(path, traces=...) takes it." in text
+    assert "--mlflow-uri" not in text
+    trial.user_attrs[ATTRIBUTE]["run_ids"]["mlflow"] = "b"
+    text = read(go.pareto_front(study_of([trial]))).text
+    assert "green-optuna report --mlflow-uri URI reads it from MLflow" in text
+
+
 def test_no_draws_are_spoken_of_where_there_were_none() -> None:
     """A study without a feasible trial has no probabilities, and no reason why."""
     study = study_of([kept(0.8, 1e-6, constraints={"cap": 1.0})])

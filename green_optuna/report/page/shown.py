@@ -24,6 +24,7 @@ from green_optuna.report.page.words import (
     importance_notes,
     ledger_words,
     objectives_words,
+    traces_words,
 )
 from green_optuna.units import quantity_heading
 
@@ -58,6 +59,7 @@ class Shown:
     rules: Table
     has_traces: bool
     traces_left_out: int
+    traces_words: str
     has_curves: bool
     importance: Table
     importance_words: str
@@ -102,6 +104,7 @@ def shown_of(subject: Subject, content: dict[str, Any], curve: HypervolumeCurve)
         rules=grids.rules_table(subject),
         has_traces=bool(n_traced),
         traces_left_out=max(len(subject.rows) - MOST_CURVES, 0) if n_traced == MOST_CURVES else 0,
+        traces_words=traces_words(subject),
         has_curves=bool(content["curves"]),
         importance=grids.importance_table(decided),
         importance_words=WHAT_IT_MEASURES,

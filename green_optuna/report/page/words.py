@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from green_optuna.record import run_ids_of
 from green_optuna.rules.words import listed
 from green_optuna.selection import percent
 from green_optuna.units import format_co2e, quantity_heading, show_quantity
@@ -44,6 +45,27 @@ def choice_words(subject: Subject) -> list[str]:
         worth = subject.uncertainty.worth_repeating(choice.rule, choice.row)
         said.append(f"How settled it is: {worth}")
     return said
+
+
+def traces_words(subject: Subject) -> str:
+    """Say why no power over time is shown, and what would show it; to be said where none is."""
+    candidates = subject.candidates
+    if not subject.rows:
+        return "Power over time is that of the front's members, and the front has none."
+    if candidates.terms is None:
+        return "Power over time is not known: green_optuna has measured nothing in this study."
+    tracked = {name for row in subject.rows for name in run_ids_of(candidates.trials[row])}
+    if not tracked:
+        return (
+            "Power over time is not in the study but with the trackers that trials are logged to, "
+            "and those on the front were logged to none."
+        )
+    said = (
+        "Power over time is not in the study but with the trackers that the trials were logged to: "
+    )
+    if "mlflow" in tracked:
+        said += "green-optuna report --mlflow-uri URI reads it from MLflow, and "
+    return f"{said}front.report(path, traces=...) takes it."
 
 
 def importance_notes(decided: Sequence[Importance]) -> list[str]:
