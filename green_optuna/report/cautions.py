@@ -221,8 +221,8 @@ def _not_measured(subject: Subject) -> Caution | None:
     if candidates.terms is None:
         return Caution(
             "Nothing was measured",
-            "green_optuna has measured no trial of this study, so that nobody knows what they cost: "
-            f"{_why_nothing(subject)}.",
+            "green_optuna has measured no trial of this study, so that nobody knows what they "
+            f"cost: {_why_nothing(subject)}.",
         )
     return Caution(
         "Not all trials were measured", f"{ledger.note()} The search cost more than is shown."

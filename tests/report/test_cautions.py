@@ -212,7 +212,7 @@ def test_advice_can_be_followed_in_a_study_of_optunas_own() -> None:
     assert "green-optuna repeat" in told_of(study_of([kept(0.5, 1e-6)]))[title]
 
     @go.green_objective(meter=go.ReplayMeter(cpu_w=1.0), country="FRA", objectives=("co2e_kg",))
-    def objective(trial: go.Trial) -> float:
+    def objective(trial: optuna.Trial) -> float:
         return trial.suggest_float("x", 0.0, 1.0)
 
     study = go.create_study()

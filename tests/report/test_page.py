@@ -21,6 +21,7 @@ import green_optuna as go
 from green_optuna.record import REPEAT_OF
 from green_optuna.report.page.content import MOST_DRAWN
 from green_optuna.report.page.html import page, visible, with_real_signs
+from green_optuna.runs import RunRecord
 from green_optuna.terms import ATTRIBUTE
 
 from .hostile import HOSTILE, foreign_study, trials_named
@@ -417,6 +418,56 @@ def test_why_no_power_is_shown_is_true_of_the_study() -> None:
     trial.user_attrs[ATTRIBUTE]["run_ids"]["mlflow"] = "b"
     text = read(go.pareto_front(study_of([trial]))).text
     assert "green-optuna report --mlflow-uri URI reads it from MLflow" in text
+
+
+def test_trials_that_shared_the_machine_are_told_of() -> None:
+    """How many did, and which: a study of which none did has no such column."""
+    alone, beside, failed = kept(0.8, 1e-6), kept(0.9, 1e-6), kept(0.5, 1e-6, state=TrialState.FAIL)
+    for one in (beside, failed):
+        one.user_attrs[ATTRIBUTE]["shared"] = True
+    some = read(go.pareto_front(study_of([alone, beside, failed])))
+    assert "2 of 3 trials ran beside others on the same machine, and what they used" in some.text
+    assert {row["trial"]: row["shared"] for row in some.rows} == {0: False, 1: True, 2: True}
+    assert "All trials ran beside others" in read(go.pareto_front(study_of([beside] * 2))).text
+    none = read(go.pareto_front(study_of([alone])))
+    assert "ran beside others" not in none.text
+    assert "shared" not in none.rows[0]
+
+
+def test_all_of_the_hypervolume_is_not_said_to_be_most_of_it() -> None:
+    """One trial may take it from less to all, or to what rounds to it."""
+    alone = " ".join(read(go.pareto_front(study_of([kept(0.8, 1e-6)]))).text.split())
+    assert "All of it was there after trial 0 had ended, for 300 \u00b5g (100 % of all" in alone
+    for better, said in ((0.8001, "All of it was there"), (0.81, "95% of it was there")):
+        study = study_of([kept(0.8, 1e-6), kept(0.1, 9e-6), kept(better, 1.0001e-6)])
+        text = " ".join(read(go.pareto_front(study)).text.split())
+        assert f"{said} after trial 0 had ended" in text
+
+
+def test_an_interval_beyond_what_is_possible_is_explained() -> None:
+    """One of few values may go below zero, with a real minus sign; others are not spoken of."""
+    wide, narrow = (
+        kept(0.5, sum(costs), runs=[RunRecord(loss, cost, 1.0) for loss, cost in runs])
+        for runs in ([(0.2, 1e-7), (0.8, 2e-6)], [(0.5, 1e-6), (0.5001, 1.0001e-6)])
+        for costs in [[cost for _, cost in runs]]
+    )
+    beyond = "Student's: of few values, they may reach beyond what is possible"
+    shown = read(go.pareto_front(study_of([wide])))
+    assert f"95% confidence intervals of the mean of 2 values ({beyond})." in shown.text
+    assert re.search(r"\(\N{MINUS SIGN}[\d.]+ mg to [\d.]+ mg\)", shown.text)
+    assert shown.data["confidence"] == "95%"
+    assert beyond not in read(go.pareto_front(study_of([narrow]))).text
+    assert read(go.pareto_front(study_of([kept(0.5, 1e-6)]))).data["confidence"] is None
+
+
+def test_a_page_without_figures_speaks_of_none() -> None:
+    """There is no point to click on."""
+    failed = read(go.pareto_front(study_of([kept(0.5, 1e-6, state=TrialState.FAIL)])))
+    assert "Each point is a trial" not in failed.text
+    assert "Select a trial in the table of all trials" in failed.text
+    some = read(go.pareto_front(study_of([kept(0.5, 1e-6)])))
+    assert "Each point is a trial" in some.text
+    assert "Select a trial in a figure or a table" in some.text
 
 
 def test_no_draws_are_spoken_of_where_there_were_none() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from green_optuna import pareto
 from green_optuna.figures import is_logarithmic
 from green_optuna.plain import finite_or_none
-from green_optuna.record import REPORTS_ATTRIBUTE, reports_from_rows
+from green_optuna.record import REPORTS_ATTRIBUTE, reports_from_rows, trial_intervals
 from green_optuna.report.page.trials import PARAM, all_trials, plain_cell
 from green_optuna.repricing import describe_grid
 
@@ -58,6 +58,7 @@ def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
             for column, name in enumerate(subject.objectives)
         },
         "table": all_trials(subject),
+        "confidence": _confidence(subject),
         "drawn": _drawn(subject),
         "chosen": subject.chosen_row,
         "staircases": _staircases(subject),
@@ -78,6 +79,21 @@ def _repriced_for(subject: Subject) -> dict[str, Any] | None:
     if repricing is None:
         return None
     return {"grid": repricing.grid.to_dict(), "words": describe_grid(repricing.grid)}
+
+
+def _confidence(subject: Subject) -> str | None:
+    """Say of which confidence the intervals are; None where they are of several, or there is none.
+
+    A quality may come with an interval of another confidence.
+    """
+    trials, names = subject.candidates.trials, subject.objectives
+    known = {
+        one.confidence
+        for trial in trials
+        for one in trial_intervals(trial, names).values()
+        if one is not None
+    }
+    return f"{known.pop():.0%}" if len(known) == 1 else None
 
 
 def _hypervolume(curve: HypervolumeCurve) -> dict[str, list[float]] | None:

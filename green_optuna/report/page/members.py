@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from green_optuna.checkpoints import label_of
@@ -98,7 +99,8 @@ def _of_quality(
 def _with_interval(cell: Cell, name: str, ends: tuple[float, float] | None) -> Cell:
     if ends is None:
         return cell
-    low, high = (show_quantity(name, end) for end in ends)
+    # A hyphen before a number would read as a dash between two.
+    low, high = (re.sub("^-", "\N{MINUS SIGN}", show_quantity(name, end)) for end in ends)
     said = f"{low} to {high}"
     return Cell(f"{cell.text} ({said})", full=cell.full, number=True)
 

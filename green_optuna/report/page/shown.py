@@ -49,6 +49,7 @@ class Shown:
     findings: Sequence[str]
     cards: Sequence[Card]
     objectives: Sequence[str]
+    has_figures: bool
     left_out: int
     front_note: str
     marks: Sequence[Mark]
@@ -94,6 +95,7 @@ def shown_of(subject: Subject, content: dict[str, Any], curve: HypervolumeCurve)
         findings=findings(subject),
         cards=cards_of(subject),
         objectives=[quantity_heading(name) for name in subject.objectives],
+        has_figures=bool(candidates.trials),
         left_out=content["drawn"]["left_out"],
         front_note=" ".join(filter(None, [objectives_words(subject), *candidates.notes])),
         marks=marks_of(subject, content),

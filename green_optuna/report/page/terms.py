@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from green_optuna.provenance import provenance_of
+from green_optuna.record import measurement_of
 from green_optuna.report.page.words import objectives_words
 from green_optuna.repricing import describe_grid
 from green_optuna.units import quantity_heading
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optuna.trial import FrozenTrial
+
     from green_optuna.carbon import Grid
     from green_optuna.report.subject import Subject
     from green_optuna.terms import StudyTerms
@@ -33,9 +38,27 @@ def terms_of(subject: Subject) -> list[tuple[str, str]]:
         *_agreed(terms, grid),
         *([] if repricing is None else [("Repriced", str(repricing))]),
         *(("Measured", str(group)) for group in provenance_of(ended)),
+        *_shared(ended),
         *_how_sure(subject),
         ("Not counted", "Emissions of making the hardware, and what other programs used."),
     ]
+
+
+def _shared(ended: Sequence[FrozenTrial]) -> list[tuple[str, str]]:
+    """Say how many trials had others beside them; nothing where none had."""
+    measured = [one for one in map(measurement_of, ended) if one is not None]
+    n = sum(one.shared for one in measured)
+    if not n:
+        return []
+    if len(measured) == 1:
+        which = "The trial"
+    else:
+        which = "All trials" if n == len(measured) else f"{n} of {len(measured)} trials"
+    said = (
+        f"{which} ran beside others on the same machine, and what they used together is shared "
+        "out among them."
+    )
+    return [("Shared", said)]
 
 
 def _how_sure(subject: Subject) -> list[tuple[str, str]]:

@@ -45,6 +45,7 @@ def all_trials(subject: Subject) -> dict[str, Any]:
             "state": "complete" if checkpoint_of(trial) is None else "checkpoint",
             "feasible": bool(candidates.feasible[row]),
             "probability": None if known is None else float(known[row]),
+            "shared": _shared(trial),
         }
     listed = {trial.number for trial in candidates.trials if checkpoint_of(trial) is None}
     repeated = {one.number: number for number, group in candidates.repeats.items() for one in group}
@@ -54,6 +55,9 @@ def all_trials(subject: Subject) -> dict[str, Any]:
         if trial.number not in listed
     ]
     extra = sorted({name for one in others for name in one if name.startswith(PARAM)} - {*columns})
+    # Before the hyperparameters, as all that was measured is.
+    place = next((n for n, one in enumerate(columns) if one.startswith(PARAM)), len(columns))
+    columns = [*columns[:place], "shared", *columns[place:]]
     names = [*dict.fromkeys((*_FIRST, *columns, *extra, "reason"))]
     records += others
     records = [{name: plain_cell(name, one) for name, one in record.items()} for record in records]
@@ -79,10 +83,18 @@ def plain_cell(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a hyper
     return value if value.bit_length() < 1024 and int(float(value)) == value else str(value)
 
 
+def _shared(trial: FrozenTrial) -> bool | None:
+    """Say whether others ran beside a trial; None where it was not measured."""
+    measurement = measurement_of(trial)
+    return None if measurement is None else measurement.shared
+
+
 def _tells(name: str, records: Sequence[Mapping[str, Any]]) -> bool:
     """Say whether a column is worth its place: what is always there, or known of some row."""
     if name == "feasible":
         return any(record.get(name) is False for record in records)
+    if name == "shared":
+        return any(record.get(name) for record in records)
     always = name in ("label", "trial", "state", "on_front")
     return always or any(record.get(name) is not None for record in records)
 
@@ -108,6 +120,7 @@ def _ended_record(
         record["duration_s"] = measurement.duration_per_run_s
         record["basis"] = measurement.basis
         record["host"] = measurement.host
+        record["shared"] = measurement.shared
     record |= {name: kept[name] for name in ("quality", "n_params") if name in kept}
     if repeats is not None:
         record["reason"] = f"its runs count for trial {repeats}"

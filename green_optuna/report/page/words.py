@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # From this share of the final hypervolume on, what follows is little.
 MOST_OF_IT = 0.95
 
+# From this share on, it is all, as a share of 0.1 % is shown.
+ALL_OF_IT = 0.9995
+
 HYPERVOLUME_WORDS = (
     "How good the front was for what the study had spent by then, as its hypervolume: the share of "
     "the space of objectives that it covers, of what it covered in the end."
@@ -60,9 +63,7 @@ def traces_words(subject: Subject) -> str:
             "Power over time is not in the study but with the trackers that trials are logged to, "
             "and those on the front were logged to none."
         )
-    said = (
-        "Power over time is not in the study but with the trackers that the trials were logged to: "
-    )
+    said = "Power over time is not in the study but with what the trials were logged to: "
     if "mlflow" in tracked:
         said += "green-optuna report --mlflow-uri URI reads it from MLflow, and "
     return f"{said}front.report(path, traces=...) takes it."
@@ -98,8 +99,10 @@ def hypervolume_words(curve: HypervolumeCurve) -> list[str]:
     said = [HYPERVOLUME_WORDS]
     most = next(point for point in curve.points if point.share >= MOST_OF_IT)
     part = percent(most.spent_co2e_kg / last.spent_co2e_kg)
+    # One trial may take it from less to all.
+    part_of_it = "All" if most.share >= ALL_OF_IT else f"{MOST_OF_IT:.0%}"
     said.append(
-        f"{MOST_OF_IT:.0%} of it was there after trial {most.trial} had ended, for "
+        f"{part_of_it} of it was there after trial {most.trial} had ended, for "
         f"{format_co2e(most.spent_co2e_kg)} ({part} of all that was spent)."
     )
     axes = ", ".join(

@@ -108,6 +108,7 @@ const HEADINGS = {
   label: "trial",
   state: "ended",
   on_front: "on the front",
+  shared: "beside others",
   feasible: "constraints",
 };
 
@@ -116,7 +117,7 @@ function headingOf(name) {
   if (name.startsWith("param_")) return visible(name.slice("param_".length));
   const end = /_(low|high)$/.exec(name);
   const quantity = quantityOf(name);
-  if (quantity && end) return `${quantity.heading}, ${end[1] === "low" ? "at least" : "at most"}`;
+  if (quantity && end) return `${quantity.heading}, ${data.confidence ?? "interval"} ${end[1] === "low" ? "from" : "to"}`;
   if (quantity) return quantity.heading;
   return HEADINGS[name] ?? visible(name);
 }
@@ -124,7 +125,7 @@ function headingOf(name) {
 // A value of a column in words.
 function show(name, value) {
   if (value === null || value === undefined) return "";
-  if (name === "on_front") return value ? "yes" : "";
+  if (name === "on_front" || name === "shared") return value ? "yes" : "";
   if (name === "feasible") return value ? "met" : "violated";
   if (typeof value === "boolean") return value ? "True" : "False";
   if (typeof value !== "number") return visible(String(value));
