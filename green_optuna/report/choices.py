@@ -61,7 +61,9 @@ def choices_of(
             raise
         # That the default does not fit is no fault of anybody's.
         lacking = _lacking(chosen_by, names)
-        choice = f"The rule {chosen_by.name} {lacking}: ask for another." if lacking else str(error)
+        choice = str(error)
+        if lacking:
+            choice = f"The rule {chosen_by.name} {lacking}: ask for another rule."
     others = {
         name: _other_choice(select, rule_by_name(name), n=n, names=names)
         for name in RULES

@@ -90,7 +90,7 @@ def test_why_nothing_is_chosen_is_said() -> None:
     assert over["No trial is chosen"].startswith("The study 'kept' has no completed trial")
     misses = told_of(study_of([kept(0.5, 1e-6)]), objectives=("quality_loss",))
     assert misses["No trial is chosen"] == (
-        "The rule tolerance needs CO2e, which is not among the objectives: ask for another."
+        "The rule tolerance needs CO2e, which is not among the objectives: ask for another rule."
     )
 
 

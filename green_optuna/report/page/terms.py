@@ -55,8 +55,8 @@ def _shared(ended: Sequence[FrozenTrial]) -> list[tuple[str, str]]:
     else:
         which = "All trials" if n == len(measured) else f"{n} of {len(measured)} trials"
     said = (
-        f"{which} ran beside others on the same machine, and what they used together is shared "
-        "out among them."
+        f"{which} ran beside other trials on the same machine, and what they used together is "
+        "shared out among them."
     )
     return [("Shared", said)]
 
