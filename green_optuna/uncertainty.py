@@ -96,9 +96,9 @@ class Uncertainty:
             return None
         name = repr(self._candidates.study_name)
         if lacking.size == self._rows.size:
-            said = (
-                f"No trial of {name} has a known error in {listed(map(in_words, self._uncertain))}"
-            )
+            each = "each of " if len(self._uncertain) > 1 else ""
+            of_what = listed(map(in_words, self._uncertain))
+            said = f"No trial of {name} has a known error in {each}{of_what}"
             if self._candidates.terms is None:
                 return f"{said}: none is known of what green_optuna has not measured."
             return (

@@ -209,7 +209,7 @@ def test_a_study_of_somebody_elses_has_no_errors() -> None:
     study.set_metric_names(["loss", "delay"])
     assert go.pareto_front(study).probabilities is None
     study.add_trials([create_trial(values=[1.0, math.inf]), create_trial(values=[2.0, 1.0])])
-    assert "loss and delay: none is known of what green_optuna has not measured" in str(
+    assert "each of loss and delay: none is known of what green_optuna has not measured" in str(
         go.pareto_front(study).uncertainty.reason
     )
 
