@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
 
 from .pages import find_chromium, opened_chromium, visiting
+from .reports import Reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
+
+    from .reports import Looking
+
+BREACHES = """
+window.breaches = [];
+document.addEventListener("securitypolicyviolation", (one) => breaches.push(one.violatedDirective));
+"""
 
 
 # Of a module, for its fixtures make studies too. A report carries what they log, and pytest's
@@ -73,3 +82,29 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
         patch.setenv("HOME", str(path))
         yield path
+
+
+@pytest.fixture(scope="module")
+def reports(folder: Path) -> Reports:
+    """Give reports of made-up studies; a module makes those alone that it looks at."""
+    return Reports(folder)
+
+
+@pytest.fixture
+def looking(chromium: Browser, reports: Reports) -> Looking:
+    """Open a study's page from its file; it asks for nothing, and nothing in it breaks."""
+
+    @contextlib.contextmanager
+    def look(kind: str, **options: Any) -> Iterator[Page]:  # noqa: ANN401 - those of `visiting`
+        url = reports.path(kind).as_uri()
+        with visiting(chromium, alone=url, **{"height": 1000, **options}) as visit:
+            scripts = options.get("scripts", True)
+            visit.page.add_init_script(BREACHES)
+            visit.page.goto(url)
+            yield visit.page
+            assert visit.outside == []
+            assert visit.dialogs == []
+            assert visit.errors == []
+            assert not scripts or visit.page.evaluate("window.breaches") == []
+
+    return look

@@ -3,165 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
-import json
 import random
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import optuna
 import pytest
-from kept import kept
-from made import REFERENCES, made_study
-from optuna.distributions import CategoricalDistribution
 from playwright.sync_api import expect
-from report.hostile import HOSTILE, foreign_study, trials_named
+from report.hostile import HOSTILE
 
-import green_optuna as go
-from green_optuna.energy import Trace
 from green_optuna.report import page as page_module
 from green_optuna.report.page.html import visible, with_real_signs
 from green_optuna.units import show_quantity
 
 from .pages import visiting
+from .reports import FLAT, along, expect_selected, places_in, rows_of, see_all, selected_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from playwright.sync_api import Browser, Locator, Page
 
-    Looking = Callable[..., contextlib.AbstractContextManager[Page]]
+    from .reports import Looking, Reports
 
-pytestmark = pytest.mark.slow
-
-FIVE = ("quality_loss", "co2e_kg", "n_params", "energy_kwh", "duration_s")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_patience")]
 
 # Within this time, Plotly takes two clicks for one double click.
 DOUBLE_CLICK_MS = 400
-
-# Plots that a person has scrolled to: drawn, and not in three dimensions.
-FLAT = "#pairs figure:not(.space) .plot"
-
-BREACHES = """
-window.breaches = [];
-document.addEventListener("securitypolicyviolation", (one) => breaches.push(one.violatedDirective));
-"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _patience() -> Iterator[None]:
-    """Wait for a page as long as a busy machine may need."""
-    expect.set_options(timeout=30_000)
-    yield
-    expect.set_options(timeout=5_000)
-
-
-@pytest.fixture(scope="module")
-def fronts(folder: Path) -> dict[str, go.ParetoFront]:  # noqa: ARG001 - settings are left out
-    """Give the fronts of studies of every kind, by their kinds."""
-    hostile = "".join(HOSTILE)
-    named = trials_named(hostile, (hostile, f"b{hostile}"), hostile, hostile)
-    made = made_study(0, name=hostile)
-    made.add_trials(named)
-    references = [{**REFERENCES[0], "name": "".join(filter(str.isprintable, HOSTILE[:9]))}]
-    failed = [one for one in made_study(60).get_trials() if one.state.name == "FAIL"]
-    only_failed = made_study(0)
-    only_failed.add_trials(failed)
-    return {
-        "normal": go.pareto_front(made_study(60), references=REFERENCES),
-        "repeats": go.pareto_front(made_study(60, repeats=True)),
-        "checkpoints": go.pareto_front(made_study(60, checkpoints=True), checkpoints=True),
-        "one": go.pareto_front(made_study(1, all_complete=True)),
-        "failed": go.pareto_front(only_failed),
-        "none": go.pareto_front(made_study(0)),
-        "thousand": go.pareto_front(made_study(1000)),
-        "one objective": go.pareto_front(made_study(30), ("co2e_kg",)),
-        "two objectives": go.pareto_front(made_study(30), ("quality_loss", "co2e_kg")),
-        "five objectives": go.pareto_front(made_study(30, objectives=FIVE)),
-        "hostile": go.pareto_front(made, references=references),
-        "hostile metrics": go.pareto_front(foreign_study([*HOSTILE[:2], "constructor"])),
-        "choices": go.pareto_front(study_of_choices()),
-        "foreign": go.pareto_front(foreign_study(["loss", "toString"])),
-    }
-
-
-@pytest.fixture(scope="module")
-def reports(fronts: dict[str, go.ParetoFront], folder: Path) -> Callable[[str], Path]:
-    """Give the path of a study's page, by its kind."""
-
-    def find(kind: str) -> Path:
-        path = folder / f"{kind.replace(' ', '_')}.html"
-        front = fronts[kind]
-        traces = {number: made_trace(number) for number in front.numbers[:3]}
-        return path if path.exists() else front.report(path, traces=traces)
-
-    return find
-
-
-def made_trace(number: int) -> Trace:
-    """Power of a trial over twenty seconds."""
-    import numpy as np
-
-    t_s = np.arange(1.0, 21.0)
-    cpu_w, ram_w = 40 + 10 * np.sin(t_s + number), np.full(20, 10.0)
-    return Trace(t_s, cpu_w, np.zeros(20), ram_w, np.cumsum(cpu_w + ram_w) / 3.6e6)
-
-
-@pytest.fixture
-def looking(chromium: Browser, reports: Callable[[str], Path]) -> Looking:
-    """Open a study's page from its file; it asks for nothing, and nothing in it breaks."""
-
-    @contextlib.contextmanager
-    def look(kind: str, **options: Any) -> Iterator[Page]:  # noqa: ANN401 - those of `visiting`
-        url = reports(kind).as_uri()
-        with visiting(chromium, alone=url, **{"height": 1000, **options}) as visit:
-            scripts = options.get("scripts", True)
-            visit.page.add_init_script(BREACHES)
-            visit.page.goto(url)
-            yield visit.page
-            assert visit.outside == []
-            assert visit.dialogs == []
-            assert visit.errors == []
-            assert not scripts or visit.page.evaluate("window.breaches") == []
-
-    return look
-
-
-def see_all(page: Page) -> None:
-    """Scroll through the page, so that all its figures are drawn."""
-    plots = page.locator(".plot")
-    for number in range(plots.count()):
-        plots.nth(number).scroll_into_view_if_needed()
-        expect(plots.nth(number).locator(".main-svg").first).to_be_attached()
-
-
-def selected_in(figure: Locator) -> list[int]:
-    """Give the rows that a figure rings."""
-    rows: list[int] = figure.evaluate("one => (one.layout.shapes ?? []).map((ring) => +ring.name)")
-    assert figure.locator(".shapelayer path").count() == len(rows)
-    return rows
-
-
-def expect_selected(page: Page, rows: Sequence[int]) -> None:
-    """Hold that figures, details and table all show these rows as selected, and no others."""
-    figures = page.locator(FLAT)
-    for number in range(figures.count()):
-        if figures.nth(number).locator(".main-svg").count():
-            assert selected_in(figures.nth(number)) == [*rows]
-    titles = page.locator("#details thead th")
-    expect(titles).to_have_count(min(len(rows), 4))
-    labels = page.evaluate(
-        "rows => JSON.parse(document.getElementById('data').textContent).table.columns.label"
-        ".filter((_, row) => rows.includes(row))",
-        [*rows],
-    )
-    shown = [title.partition(",")[0].removeprefix("Trial ") for title in titles.all_inner_texts()]
-    assert set(shown) <= set(labels)
-    pressed = page.locator('#trials-table .pick[aria-pressed="true"]').all_inner_texts()
-    assert {one.strip() for one in pressed} <= set(labels)
-    assert page.locator("#trials-table tr.selected").count() == len(pressed)
 
 
 # Each colour of the page, as it is computed.
@@ -178,26 +45,6 @@ COLOURS = """
 """
 
 
-PLACES = """
-(plot) => {
-  const { xaxis, yaxis } = plot._fullLayout;
-  const box = plot.getBoundingClientRect();
-  return plot.data.flatMap((trace) => (trace.customdata ?? []).map((row, at) => ({
-    row,
-    x: box.left + xaxis._offset + xaxis.d2p(trace.x[at]),
-    y: box.top + yaxis._offset + yaxis.d2p(trace.y[at]),
-  })));
-}
-"""
-
-
-def places_in(figure: Locator) -> dict[int, tuple[float, float]]:
-    """Give where the points of a figure are in the window, by their rows."""
-    figure.scroll_into_view_if_needed()
-    expect(figure.locator(".scatterlayer .point").first).to_be_attached()
-    return {one["row"]: (one["x"], one["y"]) for one in figure.evaluate(PLACES)}
-
-
 def lone_rows(places: dict[int, tuple[float, float]], count: int) -> list[int]:
     """Give the rows whose points are farthest from all others."""
 
@@ -206,13 +53,6 @@ def lone_rows(places: dict[int, tuple[float, float]], count: int) -> list[int]:
         return min(abs(x - a) + abs(y - b) for one, (a, b) in places.items() if one != row)
 
     return sorted(places, key=room, reverse=True)[:count]
-
-
-def along(front: go.ParetoFront) -> list[int]:
-    """Give the members as a reader goes along them: by the second objective, or by the only one."""
-    candidates = front.candidates
-    column = min(1, len(front.objectives) - 1)
-    return sorted(front.rows, key=lambda row: candidates.losses[row][column])
 
 
 KINDS = (
@@ -233,11 +73,9 @@ KINDS = (
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_page_works_and_asks_for_nothing(
-    looking: Looking, fronts: dict[str, go.ParetoFront], kind: str
-) -> None:
+def test_a_page_works_and_asks_for_nothing(looking: Looking, reports: Reports, kind: str) -> None:
     """All figures are drawn, and whatever is touched, no error, request or dialog comes."""
-    front = fronts[kind]
+    front = reports.front(kind)
     n = len(front.objectives)
     with looking(kind) as page:
         see_all(page)
@@ -300,9 +138,9 @@ def test_a_click_selects_a_trial_everywhere(looking: Looking) -> None:
         expect_selected(page, [])
 
 
-def test_the_pointer_tells_of_a_trial(looking: Looking, fronts: dict[str, go.ParetoFront]) -> None:
+def test_the_pointer_tells_of_a_trial(looking: Looking, reports: Reports) -> None:
     """Beside a point stand its trial, how it stands, and its objectives; of a curve, the step."""
-    candidates = fronts["normal"].candidates
+    candidates = reports.front("normal").candidates
     with looking("normal") as page:
         figure = page.locator(FLAT).first
         places = places_in(figure)
@@ -383,9 +221,9 @@ def test_dragging_selects_what_is_in_the_box(looking: Looking) -> None:
         assert len(selected_in(figure)) == 1
 
 
-def test_keys_go_along_the_front(looking: Looking, fronts: dict[str, go.ParetoFront]) -> None:
+def test_keys_go_along_the_front(looking: Looking, reports: Reports) -> None:
     """N to the next member and p to the one before, round the end; not from elsewhere."""
-    rows = along(fronts["normal"])
+    rows = along(reports.front("normal"))
     with looking("normal") as page:
         see_all(page)
         for key, row in (("n", rows[0]), ("n", rows[1]), ("p", rows[0]), ("p", rows[-1])):
@@ -400,48 +238,17 @@ def test_keys_go_along_the_front(looking: Looking, fronts: dict[str, go.ParetoFr
         expect_selected(page, [rows[-1]])
 
 
-def test_the_focus_is_never_lost(looking: Looking) -> None:
-    """What had it goes away or is disabled, and something near has it."""
-    focus = "document.activeElement.id || document.activeElement.className"
-    with looking("normal") as page:
-        page.locator("#trials-after").focus()
-        page.keyboard.press("Enter")
-        assert page.evaluate(focus) == "trials-before"
-        page.keyboard.press("Enter")
-        assert page.evaluate(focus) == "trials-after"
-        page.locator("#trials-filter").fill("59")
-        page.locator("#trials-state").select_option("complete")
-        page.locator("h1").click()
-        page.keyboard.press("n")
-        page.locator("#details button", has_text="Show them").focus()
-        page.keyboard.press("Enter")
-        assert page.evaluate(focus) == "scroll"
-        expect(page.locator("#trials-table tbody tr")).to_have_count(1)
-        page.locator("#trials-table .pick").focus()
-        page.keyboard.press("Enter")
-        expect(page.locator("#trials-table tbody tr")).to_have_count(0)
-        assert page.evaluate(focus) == "scroll"
-        page.locator("h1").click()
-        page.keyboard.press("n")
-        page.locator("#details button", has_text="Clear").focus()
-        page.keyboard.press("Enter")
-        assert page.evaluate(focus) == "details"
-        expect_selected(page, [])
-
-
-def test_a_button_beside_a_rule_selects_its_trial(
-    looking: Looking, fronts: dict[str, go.ParetoFront]
-) -> None:
+def test_a_button_beside_a_rule_selects_its_trial(looking: Looking, reports: Reports) -> None:
     """As do those beside the members of the front."""
-    chosen = fronts["normal"].select("min-co2e")
+    chosen = reports.front("normal").select("min-co2e")
     row = chosen.rows[chosen.ranking.chosen]
     with looking("normal") as page:
         see_all(page)
         page.locator("#choice tr", has_text="min-co2e").locator("button").click()
         expect_selected(page, [row])
-        member = page.locator(f'#front button[data-select="{fronts["normal"].rows[0]}"]')
+        member = page.locator(f'#front button[data-select="{reports.front("normal").rows[0]}"]')
         member.click()
-        expect_selected(page, [fronts["normal"].rows[0]])
+        expect_selected(page, [reports.front("normal").rows[0]])
         expect(member).to_have_attribute("aria-pressed", "true")
 
 
@@ -456,7 +263,7 @@ RINGS = """
 """
 
 
-def test_rings_are_round_their_points(looking: Looking, fronts: dict[str, go.ParetoFront]) -> None:
+def test_rings_are_round_their_points(looking: Looking, reports: Reports) -> None:
     """On linear and logarithmic axes, and on one of choices."""
     with looking("normal") as page:
         see_all(page)
@@ -465,39 +272,13 @@ def test_rings_are_round_their_points(looking: Looking, fronts: dict[str, go.Par
             page.keyboard.press("Escape")
             page.locator("h1").click()
             page.keyboard.press("n")
-            row = along(fronts["normal"])[0]
+            row = along(reports.front("normal"))[0]
             figures = page.locator(f"{FLAT}, #param-plot")
             for number in range(figures.count()):
                 figure = figures.nth(number)
                 place = places_in(figure)[row]
                 (ring,) = figure.evaluate(RINGS)
                 assert ring == pytest.approx(place, abs=1.5)
-
-
-LONG = "/models/pretrained/checkpoints/residual-network-version-"
-CHOICES = (
-    (True, False),
-    (None, 4, 0.5, "big"),
-    ('<a href="https://evil.example/x">click</a>', "<b>b</b>&amp;lt;", "$x^2$"),
-    (f"{LONG}3", f"{LONG}1", "never tried"),
-    (float("nan"), float("inf"), 2**60 + 1),
-)
-
-
-def study_of_choices() -> optuna.Study:
-    """A study with a hyperparameter for each row of `CHOICES`, of which it tries all but one."""
-    study = made_study(0, name="choices")
-    for number in range(12):
-        trial = kept(0.9 - 0.01 * number, 1e-6 / (1 + number))
-        spaces = {f"p{nth}": CategoricalDistribution(one) for nth, one in enumerate(CHOICES)}
-        seen = {
-            name: [one for one in space.choices if one != "never tried"]
-            for name, space in spaces.items()
-        }
-        trial.params = {name: those[number % len(those)] for name, those in seen.items()}
-        trial.distributions = {**spaces}
-        study.add_trial(trial)
-    return study
 
 
 def test_each_choice_has_a_place_and_a_name_of_its_own(looking: Looking) -> None:
@@ -525,145 +306,6 @@ def test_each_choice_has_a_place_and_a_name_of_its_own(looking: Looking) -> None
             assert ring == pytest.approx(places[number], abs=1.5)
         assert [row["param_p1"] for row in rows_of(page)][:2] == ["None", 4]
         expect(page.locator("#trials-table tbody tr").first).to_contain_text("None")
-
-
-def listed(page: Page) -> list[str]:
-    """Give the labels that the table lists, on all its pages."""
-    found: list[str] = []
-    while True:
-        rows = page.locator("#trials-table tbody .pick").all_inner_texts()
-        found += [one.strip() for one in rows]
-        if page.locator("#trials-after").is_disabled():
-            return found
-        page.locator("#trials-after").click()
-
-
-def rows_of(page: Page) -> list[dict[str, Any]]:
-    """Give the data of the page, one record a row."""
-    columns = page.evaluate("JSON.parse(document.getElementById('data').textContent).table.columns")
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def test_the_table_is_sorted_by_any_column(looking: Looking) -> None:
-    """Up, then down, as Python sorts; what is not known comes last, and headings say the order."""
-    with looking("normal") as page:
-        rows = sorted(rows_of(page), key=lambda row: row["trial"])
-        for name in ("co2e_kg", "quality", "param_optimiser"):
-            heading = page.locator(f'#trials-table th[data-name="{name}"]')
-            expect(heading).to_have_attribute("aria-sort", "none")
-            known = [row for row in rows if row[name] is not None]
-            unknown = [row["label"] for row in rows if row[name] is None]
-            for down, said in ((False, "ascending"), (True, "descending")):
-                heading.locator("button").click()
-                expect(heading).to_have_attribute("aria-sort", said)
-                # Rows alike stay in their order, whichever way it goes.
-                ordered = sorted(known, key=lambda row: row[name], reverse=down)
-                assert listed(page) == [row["label"] for row in ordered] + unknown
-                expect(heading.locator("button")).to_be_visible()
-
-
-def test_filters_leave_what_was_asked_for(looking: Looking) -> None:
-    """By text, by how a trial ended, by the front and by selection, one within another."""
-    with looking("normal") as page:
-        rows = sorted(rows_of(page), key=lambda row: row["trial"])
-        page.locator("#trials-filter").fill("optimiser=SGD")
-        sgd = [row for row in rows if row["param_optimiser"] == "sgd"]
-        assert listed(page) == [row["label"] for row in sgd]
-        page.locator("#trials-only").select_option("front")
-        assert listed(page) == [row["label"] for row in sgd if row["on_front"]]
-        page.locator("#trials-filter").fill("")
-        page.locator("#trials-only").select_option("")
-        for state in ("pruned", "failed", "complete"):
-            page.locator("#trials-state").select_option(state)
-            assert listed(page) == [row["label"] for row in rows if row["state"] == state]
-        page.locator("#trials-state").select_option("")
-        page.locator("h1").click()
-        page.keyboard.press("n")
-        page.locator("#trials-only").select_option("selected")
-        expect(page.locator("#trials-table tbody tr")).to_have_count(1)
-        page.locator("#trials-filter").fill("no such trial")
-        expect(page.locator("#trials-count")).to_contain_text("No row is left of 60")
-
-
-def test_the_table_comes_in_pages(looking: Looking) -> None:
-    """Of fifty rows each, and all rows are on one of them."""
-    with looking("thousand") as page:
-        expect(page.locator("#trials-table tbody tr")).to_have_count(50)
-        expect(page.locator("#trials-before")).to_be_disabled()
-        expect(page.locator("#trials-count")).to_have_text("1 to 50 of 1000 rows")
-        assert listed(page) == [str(number) for number in range(1000)]
-        page.locator("#trials-before").click()
-        expect(page.locator("#trials-count")).to_have_text("901 to 950 of 1000 rows")
-
-
-def downloaded(page: Page, button: str, *, stem: str = "digits-trials") -> str:
-    """Press a button, and give what the file says that it brings."""
-    with page.expect_download() as download:
-        page.locator(button).click()
-    assert download.value.suggested_filename.startswith(f"{stem}.")
-    return Path(download.value.path()).read_text(encoding="utf-8")
-
-
-def test_downloads_have_the_studys_values(
-    looking: Looking, fronts: dict[str, go.ParetoFront]
-) -> None:
-    """Of the rows that are listed, to the last digit, as CSV and as JSON."""
-    frame = fronts["repeats"].to_dataframe(dominated=True).set_index("trial")
-    with looking("repeats") as page:
-        page.locator("#trials-state").select_option("complete")
-        page.locator("#trials-only").select_option("front")
-        numbers = [int(label) for label in listed(page)]
-        assert numbers == [*fronts["repeats"].numbers]
-        written = json.loads(downloaded(page, "#trials-json"))
-        rows = [*csv.DictReader(io.StringIO(downloaded(page, "#trials-csv")))]
-    assert (written["study"], written["objectives"]) == ("digits", [*fronts["repeats"].objectives])
-    assert [one["trial"] for one in written["trials"]] == numbers
-    assert [int(row["trial"]) for row in rows] == numbers
-    for record, row in zip(written["trials"], rows, strict=True):
-        for name, value in frame.loc[record["trial"]].items():
-            assert record[name] == value, name
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            assert (float(row[name]) if is_number else row[name]) == (
-                value if is_number else str(value)
-            ), name
-
-
-def test_a_text_that_looks_like_a_formula_is_marked_in_csv(chromium: Browser, folder: Path) -> None:
-    """A spreadsheet would run it; JSON has it as it is."""
-    formula = '=HYPERLINK("http://x")'
-    study = made_study(0)
-    study.add_trials(trials_named("a", (formula, 'b,\n"c"'), "+1", "-1"))
-    url = go.pareto_front(study).report(folder / "formula.html").as_uri()
-    with visiting(chromium, alone=url) as visit:
-        visit.page.goto(url)
-        rows = [*csv.DictReader(io.StringIO(downloaded(visit.page, "#trials-csv"), newline=""))]
-        plain = json.loads(downloaded(visit.page, "#trials-json"))["trials"]
-        assert (visit.outside, visit.errors) == ([], [])
-    assert [row["param_0a"] for row in rows] == [f"'{formula}", 'b,\n"c"', f"'{formula}"]
-    assert [row["host"] for row in rows] == ["'+1"] * 3
-    assert [row["reason"] for row in rows] == ["", "", "'-1"]
-    assert [row["param_0a"] for row in plain] == [formula, 'b,\n"c"', formula]
-
-
-def test_a_download_says_that_its_co2e_is_of_another_grid(chromium: Browser, folder: Path) -> None:
-    """In its name, in each row of CSV, and once in JSON; the page's own figures are those."""
-    grid = go.Grid(carbon_intensity_g_per_kwh=25.0, source="elsewhere, 2024", pue=1.5)
-    front = go.pareto_front(made_study(12), grid=grid)
-    url = front.report(folder / "repriced.html").as_uri()
-    with visiting(chromium, alone=url) as visit:
-        visit.page.goto(url)
-        rows = [
-            *csv.DictReader(
-                io.StringIO(downloaded(visit.page, "#trials-csv", stem="digits-trials-repriced"))
-            )
-        ]
-        written = json.loads(downloaded(visit.page, "#trials-json", stem="digits-trials-repriced"))
-        assert (visit.outside, visit.errors) == ([], [])
-    assert {row["repriced_for"] for row in rows} == {"25 g/kWh and PUE 1.5 (elsewhere, 2024)"}
-    assert written["repriced_for"] == grid.to_dict()
-    for row, one in zip(rows, written["trials"], strict=True):
-        assert float(row["co2e_kg"]) == one["co2e_kg"]
-        assert one["co2e_kg"] == pytest.approx(grid.co2e_kg(one["energy_kwh"]))
 
 
 def test_a_figure_can_be_taken_away(looking: Looking) -> None:
@@ -713,10 +355,10 @@ def test_colours_follow_the_reader(looking: Looking, preferred: str) -> None:
 
 
 def test_an_older_browser_has_light_colours(
-    chromium: Browser, reports: Callable[[str], Path], tmp_path: Path
+    chromium: Browser, reports: Reports, tmp_path: Path
 ) -> None:
     """One that knows no pairs of colours, which came in 2024, shows each mark in its colour."""
-    text = reports("normal").read_text(encoding="utf-8")
+    text = reports.path("normal").read_text(encoding="utf-8")
     style = re.compile(r"<style>.*?</style>", re.DOTALL)
     paths = [tmp_path / "new.html", tmp_path / "old.html"]
     paths[0].write_text(text, encoding="utf-8")
@@ -799,11 +441,9 @@ def test_the_page_can_be_printed(looking: Looking) -> None:
         assert paper(page) == DARK
 
 
-def test_the_words_are_there_without_scripts(
-    looking: Looking, fronts: dict[str, go.ParetoFront]
-) -> None:
+def test_the_words_are_there_without_scripts(looking: Looking, reports: Reports) -> None:
     """Findings, members, rules, what it cost, terms; and that the rest needs scripts."""
-    front = fronts["normal"]
+    front = reports.front("normal")
     with looking("normal", scripts=False) as page:
         text = page.locator("main").inner_text()
         expect(page.locator("#found .lead p").first).to_be_visible()
@@ -818,14 +458,14 @@ def test_the_words_are_there_without_scripts(
             expect(page.locator(hidden)).to_be_hidden()
 
 
-def test_a_finger_scrolls_and_taps(chromium: Browser, reports: Callable[[str], Path]) -> None:
+def test_a_finger_scrolls_and_taps(chromium: Browser, reports: Reports) -> None:
     """A swipe over a figure scrolls the page; a tap selects a point and tells of it."""
     context = chromium.new_context(
         viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
     )
     with contextlib.closing(context):
         page = context.new_page()
-        page.goto(reports("normal").as_uri())
+        page.goto(reports.path("normal").as_uri())
         expect(page.locator("#front .by-touch")).to_be_visible()
         expect(page.locator("#use-keys")).to_be_hidden()
         figure = page.locator(FLAT).first
@@ -872,31 +512,6 @@ def test_a_small_screen_scrolls_down_alone(looking: Looking, kind: str) -> None:
         figure = page.locator(FLAT).first.bounding_box()
         assert figure is not None
         assert figure["x"] + figure["width"] <= 360
-
-
-def test_the_table_can_be_used_with_keys_alone(looking: Looking) -> None:
-    """Tab reaches its buttons, which can be seen to have it; Enter presses them."""
-    with looking("normal") as page:
-        page.locator("#trials-json").focus()
-        page.keyboard.press("Tab")  # the place that scrolls
-        page.keyboard.press("Tab")
-        focused = "document.activeElement.closest('th')?.dataset.name"
-        assert page.evaluate(focused) == "label"
-        outline = "getComputedStyle(document.activeElement).outlineStyle"
-        assert page.evaluate(outline) == "solid"
-        page.keyboard.press("Enter")
-        heading = page.locator('#trials-table th[data-name="label"]')
-        expect(heading).to_have_attribute("aria-sort", "descending")
-        assert page.evaluate(focused) == "label"
-        n_columns = page.locator("#trials-table thead th").count()
-        for _ in range(n_columns):
-            page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.textContent.trim()") == "59"
-        assert page.evaluate(outline) == "solid"
-        page.keyboard.press("Enter")
-        expect(page.locator("#details thead th")).to_have_text("Trial 59")
-        assert page.evaluate("document.activeElement.textContent.trim()") == "59"
-        expect(page.locator("#trials-table tr.selected")).to_have_count(1)
 
 
 QUANTITIES = (
