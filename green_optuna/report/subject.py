@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from green_optuna.provenance import is_mixed
 from green_optuna.units import show_param
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from green_optuna.candidates import Candidates
     from green_optuna.energy import Trace
     from green_optuna.provenance import Provenance
@@ -59,6 +63,31 @@ class Subject:
         chosen, losses = self.chosen_row, self.candidates.losses
         rest = sorted((row for row in self.rows if row != chosen), key=lambda row: losses[row, 0])
         return rest if chosen is None else [chosen, *rest]
+
+    def spread_along_front(
+        self, known: Iterable[int], most: int, *, first: Sequence[int] = ()
+    ) -> list[int]:
+        """Pick some of the front's trials: the chosen one, then others from all along it.
+
+        A trial with several checkpoints on the front is one.
+
+        Args:
+            known: The numbers of the trials that may be picked, on the front or not.
+            most: How many are picked at most.
+            first: The numbers of those that are picked before the others.
+
+        Returns:
+            The numbers of the trials.
+        """
+        may_be = {*known}
+        rows = self.members_first()
+        along = dict.fromkeys(self.candidates.trials[row].number for row in rows)
+        chosen = [] if self.choice is None else [self.choice.number]
+        wanted = [one for one in dict.fromkeys([*chosen, *first]) if one in may_be and one in along]
+        others = [one for one in along if one in may_be and one not in wanted]
+        n_others = min(max(most - len(wanted), 0), len(others))
+        places = np.linspace(0, len(others) - 1, n_others).round().astype(np.intp).tolist()
+        return [*wanted[:most], *(others[place] for place in places)]
 
     def params(self) -> tuple[list[str], dict[str, str]]:
         """Name the hyperparameters of the front's members.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,17 +10,17 @@ import numpy as np
 from green_optuna import pareto
 from green_optuna.figures import is_logarithmic
 from green_optuna.plain import finite_or_none
-from green_optuna.record import REPORTS_ATTRIBUTE, reports_from_rows, trial_intervals
+from green_optuna.record import trial_intervals
+from green_optuna.report.page.over_time import curves_of, traces_of
 from green_optuna.report.page.trials import PARAM, all_trials, plain_cell
 from green_optuna.repricing import describe_grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     import numpy.typing as npt
     from optuna.distributions import BaseDistribution
 
-    from green_optuna.energy import Trace
     from green_optuna.report.hypervolume import HypervolumeCurve
     from green_optuna.report.subject import Subject
 
@@ -30,12 +29,6 @@ MOST_DRAWN = 2_000
 
 # How probable a trial that is not on the front has to be there to be marked.
 MAY_BE_FROM = 0.05
-
-# A trace is drawn with so many points at most, which keep its energy.
-MOST_POINTS = 500
-
-# So many curves, and so many traces, can be told from one another.
-MOST_CURVES = 8
 
 
 def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
@@ -49,6 +42,7 @@ def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
         curve: How its front grew with what the search spent.
     """
     losses = subject.candidates.losses
+    traces = traces_of(subject)
     return {
         "study": subject.candidates.study_name,
         "repriced_for": _repriced_for(subject),
@@ -66,8 +60,8 @@ def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
             {"name": one.name, "basis": one.basis, "values": _finite(one.losses)}
             for one in subject.references
         ],
-        "curves": _curves(subject),
-        "traces": _traces(subject),
+        "curves": curves_of(subject, traces),
+        "traces": traces,
         "hypervolume": _hypervolume(curve),
         **_params(subject),
     }
@@ -170,57 +164,6 @@ def _staircases(subject: Subject) -> dict[str, list[int]]:
         order = np.lexsort((losses[rows, i], losses[rows, j]))
         found[f"{i}|{j}"] = rows[order].tolist()
     return found
-
-
-def _curves(subject: Subject) -> list[dict[str, Any]]:
-    """Give what the front's members reported: quality over what they had spent by then."""
-    grid, found = subject.candidates.grid, []
-    seen: set[int] = set()
-    for row in subject.members_first():
-        trial = subject.candidates.trials[row]
-        kept = trial.user_attrs.get(REPORTS_ATTRIBUTE)
-        if not kept or trial.number in seen or grid is None:
-            continue
-        seen.add(trial.number)
-        reports = reports_from_rows(kept)
-        found.append(
-            {
-                "row": row,
-                "label": str(trial.number),
-                "step": [one.step for one in reports],
-                "quality": [finite_or_none(one.quality) for one in reports],
-                "co2e_kg": [grid.co2e_kg(one.energy_kwh) for one in reports],
-                "t_s": [one.t_s for one in reports],
-            }
-        )
-        if len(found) == MOST_CURVES:
-            break
-    return found
-
-
-def _traces(subject: Subject) -> list[dict[str, Any]]:
-    """Give the power over time of the front's members, as far as it is known."""
-    found: list[dict[str, Any]] = []
-    for row in subject.members_first():
-        number = subject.candidates.trials[row].number
-        trace = subject.traces.get(number)
-        if trace is None or not len(trace) or any(one["label"] == str(number) for one in found):
-            continue
-        found.append({"row": row, "label": str(number), **_series(trace)})
-        if len(found) == MOST_CURVES:
-            break
-    return found
-
-
-def _series(trace: Trace) -> dict[str, list[float | None]]:
-    trace = trace.thinned(MOST_POINTS)
-    columns = {"t_s": trace.t_s, "cpu_w": trace.cpu_w, "gpu_w": trace.gpu_w, "ram_w": trace.ram_w}
-    return {name: _rounded(values.tolist()) for name, values in columns.items()}
-
-
-def _rounded(values: Iterable[float]) -> list[float | None]:
-    """Give values to a millionth: a picture, of which the exact figures are elsewhere."""
-    return [round(value, 6) if math.isfinite(value) else None for value in values]
 
 
 def _finite(values: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -13,9 +13,9 @@ from green_optuna.report.findings import findings
 from green_optuna.report.importance import WHAT_IT_MEASURES, importances
 from green_optuna.report.page import grids
 from green_optuna.report.page.cards import Card, cards_of
-from green_optuna.report.page.content import MOST_CURVES
 from green_optuna.report.page.marks import Mark, marks_of
 from green_optuna.report.page.members import members_table
+from green_optuna.report.page.over_time import curves_note, traces_note
 from green_optuna.report.page.terms import terms_of
 from green_optuna.report.page.trials import PARAM
 from green_optuna.report.page.words import (
@@ -59,9 +59,10 @@ class Shown:
     choice: Sequence[str]
     rules: Table
     has_traces: bool
-    traces_left_out: int
+    traces_note: str
     traces_words: str
     has_curves: bool
+    curves_note: str
     importance: Table
     importance_words: str
     importance_notes: Sequence[str]
@@ -86,7 +87,6 @@ def shown_of(subject: Subject, content: dict[str, Any], curve: HypervolumeCurve)
     """
     candidates = subject.candidates
     names = content["table"]["names"]
-    n_traced = len(content["traces"])
     decided = importances(subject)
     return Shown(
         name=candidates.study_name,
@@ -104,10 +104,11 @@ def shown_of(subject: Subject, content: dict[str, Any], curve: HypervolumeCurve)
         references=grids.references_grid(subject, content["logarithmic"]),
         choice=choice_words(subject),
         rules=grids.rules_table(subject),
-        has_traces=bool(n_traced),
-        traces_left_out=max(len(subject.rows) - MOST_CURVES, 0) if n_traced == MOST_CURVES else 0,
+        has_traces=bool(content["traces"]),
+        traces_note=traces_note(subject, content["traces"]),
         traces_words=traces_words(subject),
         has_curves=bool(content["curves"]),
+        curves_note=curves_note(subject, content),
         importance=grids.importance_table(decided),
         importance_words=WHAT_IT_MEASURES,
         importance_notes=importance_notes(decided),

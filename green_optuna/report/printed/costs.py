@@ -89,17 +89,11 @@ def ledger_figures(subject: Subject) -> Iterator[PrintFigure]:
 
 def _shown_traces(subject: Subject) -> dict[str, Trace]:
     """Give up to six traces of the front's trials by what is written above them."""
-    trials = subject.candidates.trials
-    # Checkpoints of one trial have one trace.
-    numbers = dict.fromkeys(trials[row].number for row in subject.members_first())
-    known = [number for number in numbers if len(subject.traces.get(number, ()))]
-    chosen = [subject.choice.number] if subject.choice and subject.choice.number in known else []
-    others = [number for number in known if number not in chosen]
-    n_others = min(MAX_TRACES - len(chosen), len(others))
-    spread = np.linspace(0, len(others) - 1, n_others).round().astype(int).tolist()
+    known = [number for number, trace in subject.traces.items() if len(trace)]
+    chosen = None if subject.choice is None else subject.choice.number
     return {
-        f"trial {number}{' (chosen)' if number in chosen else ''}": subject.traces[number]
-        for number in (*chosen, *(others[place] for place in spread))
+        f"trial {number}{' (chosen)' if number == chosen else ''}": subject.traces[number]
+        for number in subject.spread_along_front(known, MAX_TRACES)
     }
 
 

@@ -29,9 +29,10 @@ function colours() {
   return found;
 }
 
-// How an axis of a quantity is laid out, and by what its values are multiplied.
-function axisOf(name, values, { logarithmic = false } = {}) {
-  const { factor, unit } = axisUnit(name, values);
+// How an axis of a quantity is laid out, and by what its values are multiplied. Its unit is that
+// in which values like `like` read best.
+function axisOf(name, values, { logarithmic = false, like = values } = {}) {
+  const { factor, unit } = axisUnit(name, like, logarithmic ? 0.75 : 1);
   const heading = headingOf(name);
   const colour = colours();
   const layout = {

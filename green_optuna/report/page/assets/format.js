@@ -160,13 +160,14 @@ function shortenMiddle(text, most) {
   return text.length <= most ? text : `${text.slice(0, most - 1 - half)}…${text.slice(-half)}`;
 }
 
-// The unit in which an axis reads best, and by how much its values are to be multiplied.
-function axisUnit(name, values) {
+// The unit in which an axis reads best, and by how much its values are to be multiplied: a linear
+// axis in that of its largest value, one of many decades in that of most.
+function axisUnit(name, values, share) {
   const quantity = quantityOf(name);
   if (!quantity) return { factor: 1, unit: "" };
   if (!quantity.units) return { factor: 1, unit: quantity.unit ?? "" };
   const sizes = values.filter((value) => value > 0).sort((a, b) => a - b);
-  const middle = sizes.length ? sizes[Math.floor(sizes.length * 0.75)] : 1;
+  const middle = sizes.length ? sizes[Math.ceil((sizes.length - 1) * share)] : 1;
   const { steps, base } = UNITS[quantity.units];
   const all = quantity.units === "count" ? [[0, ""], ...steps] : steps;
   const fitting = all.filter(([step]) => 10 ** step <= middle);

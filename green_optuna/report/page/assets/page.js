@@ -74,16 +74,10 @@ function startTraces() {
   const sum = (one) => one.t_s.map((_, at) => PARTS.reduce((all, [part]) => all + (one[`${part}_w`][at] ?? 0), 0));
   const most_w = Math.max(0, ...data.traces.flatMap(sum));
   for (const one of data.traces) {
-    const said = one.row === data.chosen ? " (the choice)" : "";
-    const { place, box } = figureBox(`Trial ${one.label}${said}: ${traceWords(one.row)}`, "figure small");
+    const { place, box } = figureBox(one.title, "figure small");
     home.append(box);
     chart(place, traceFigure(one, most_w), { picks: false });
   }
-}
-
-function traceWords(row) {
-  const said = ["energy_kwh", "duration_s"].map((name) => [name, value(row, name)]);
-  return said.filter(([, cell]) => cell !== null).map(([name, cell]) => show(name, cell)).join(" in ");
 }
 
 function traceFigure(one, most_w) {
@@ -123,8 +117,10 @@ function startCurves() {
   const place = document.getElementById("curves");
   if (!place || !data.curves.length) return;
   chart(place, () => {
+    // As on the front's axis of CO2e, in its unit.
     const spent = data.curves.flatMap((one) => one.co2e_kg);
-    const x = axisOf("co2e_kg", spent);
+    const logarithmic = data.logarithmic.co2e_kg ?? false;
+    const x = axisOf("co2e_kg", spent, { logarithmic, like: logarithmic ? valuesFor("co2e_kg") : spent });
     const traces = data.curves.map((one, number) => ({
       type: "scatter",
       mode: one.step.length > 1 ? "lines" : "markers",

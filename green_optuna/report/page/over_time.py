@@ -1,0 +1,182 @@
+"""What the page shows of members of the front over time: their power, and quality for CO2e."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from green_optuna.checkpoints import checkpoint_of
+from green_optuna.plain import finite_or_none
+from green_optuna.record import REPORTS_ATTRIBUTE, measurement_of, reports_from_rows
+from green_optuna.units import show_quantity, with_micro_signs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from green_optuna.energy import Trace
+    from green_optuna.report.subject import Subject
+
+# A trace is drawn with so many points at most, which keep its energy.
+MOST_POINTS = 500
+
+# So many curves, and so many traces, can be told from one another.
+MOST_CURVES = 8
+
+_NO_READING = (
+    "Steps before the first reading of energy have no place on a logarithmic axis, and are not "
+    "drawn."
+)
+_OF_RUNS = (
+    "A figure shows all runs of its trial; elsewhere on this page, energy, CO2e and time of such a "
+    "trial are means over its runs."
+)
+_OF_REPEATS = "Trials that repeat others are not in the figures, and are in the means elsewhere."
+_OF_WHOLE = (
+    "A figure shows the whole training; elsewhere, a saved step stands with what was spent by then."
+)
+
+
+def traces_of(subject: Subject) -> list[dict[str, Any]]:
+    """Give the power over time of members of the front, as far as it is known.
+
+    Each has the row of its trial that comes first, a title that says what is drawn, and its series.
+    """
+    known = [number for number, trace in subject.traces.items() if len(trace)]
+    rows = _first_rows(subject)
+    return [
+        {
+            "row": rows[number],
+            "label": str(number),
+            "title": _trace_title(subject, number),
+            **_series(subject.traces[number]),
+        }
+        for number in subject.spread_along_front(known, MOST_CURVES)
+    ]
+
+
+def curves_of(subject: Subject, traces: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give what members of the front reported: quality over what they had spent by then.
+
+    Args:
+        subject: What the report is about.
+        traces: Those that are drawn: the same trials come first.
+    """
+    grid = subject.candidates.grid
+    if grid is None:
+        return []
+    rows, found = _first_rows(subject), []
+    traced = [int(one["label"]) for one in traces]
+    for number in subject.spread_along_front(_reporting(subject), MOST_CURVES, first=traced):
+        trial = subject.candidates.trials[rows[number]]
+        reports = reports_from_rows(trial.user_attrs[REPORTS_ATTRIBUTE])
+        found.append(
+            {
+                "row": rows[number],
+                "label": str(number),
+                "step": [one.step for one in reports],
+                "quality": [finite_or_none(one.quality) for one in reports],
+                "co2e_kg": [grid.co2e_kg(one.energy_kwh) for one in reports],
+                "t_s": [one.t_s for one in reports],
+            }
+        )
+    return found
+
+
+def traces_note(subject: Subject, traces: Sequence[Mapping[str, Any]]) -> str:
+    """Say which trials of the front have no figure of power, and what a figure shows of one."""
+    said = _not_shown(len(_first_rows(subject)) - len(traces))
+    drawn = [int(one["label"]) for one in traces]
+    if any(_runs(subject, number) > 1 for number in drawn):
+        said.append(_OF_RUNS)
+    if any(number in subject.candidates.repeats for number in drawn):
+        said.append(_OF_REPEATS)
+    if any(_steps_on_front(subject, number) for number in drawn):
+        said.append(_OF_WHOLE)
+    return " ".join(said)
+
+
+def curves_note(subject: Subject, content: Mapping[str, Any]) -> str:
+    """Say which trials of the front have no curve, and which points of curves are not drawn.
+
+    Args:
+        subject: What the report is about.
+        content: What the page's figures show: of it, the curves and which axes are logarithmic.
+    """
+    curves = content["curves"]
+    reporting = len(_reporting(subject))
+    said = _not_shown(reporting - len(curves))
+    silent = len(_first_rows(subject)) - reporting
+    if silent:
+        trials = "1 trial" if silent == 1 else f"{silent} trials"
+        said.append(f"{trials} of the front reported nothing on the way.")
+    before = any(kg <= 0 for one in curves for kg in one["co2e_kg"])
+    if before and content["logarithmic"].get("co2e_kg"):
+        said.append(_NO_READING)
+    return " ".join(said)
+
+
+def _not_shown(count: int) -> list[str]:
+    if count <= 0:
+        return []
+    trials = "1 more trial" if count == 1 else f"{count} more trials"
+    return [f"{trials} of the front {'is' if count == 1 else 'are'} not shown."]
+
+
+def _first_rows(subject: Subject) -> dict[int, int]:
+    """Give the front's trials by number, each with its first row: the chosen one, if it has it."""
+    found: dict[int, int] = {}
+    for row in subject.members_first():
+        found.setdefault(subject.candidates.trials[row].number, row)
+    return found
+
+
+def _reporting(subject: Subject) -> list[int]:
+    """Number the front's trials that reported something on the way."""
+    trials = subject.candidates.trials
+    rows = _first_rows(subject)
+    return [number for number in rows if trials[rows[number]].user_attrs.get(REPORTS_ATTRIBUTE)]
+
+
+def _trace_title(subject: Subject, number: int) -> str:
+    """Say what a trace came to and how long it is, and of what it is: of runs, of a training."""
+    trace, choice = subject.traces[number], subject.choice
+    energy = with_micro_signs(show_quantity("energy_kwh", float(trace.energy_kwh[-1])))
+    said = f"{energy} in {show_quantity('duration_s', float(trace.t_s[-1]))}"
+    runs, steps = _runs(subject, number), _steps_on_front(subject, number)
+    if runs > 1:
+        said += f", all {runs} runs"
+    elif steps:
+        said += ", the whole training"
+    chosen = choice is not None and choice.number == number
+    if choice is not None and chosen and choice.step is not None:
+        return f"Trial {number}: {said}; step {choice.step} is the choice"
+    if len(steps) == 1:
+        said += f"; step {steps[0]} is on the front"
+    elif steps:
+        said += f"; {len(steps)} of its steps are on the front"
+    return f"Trial {number}{' (the choice)' if chosen else ''}: {said}"
+
+
+def _runs(subject: Subject, number: int) -> int:
+    """Count the runs of a trial itself, and not of others that repeat it."""
+    trial = next(one for _, one in subject.candidates.ended if one.number == number)
+    measurement = measurement_of(trial)
+    return 1 if measurement is None else measurement.runs
+
+
+def _steps_on_front(subject: Subject, number: int) -> list[int]:
+    """Give the steps of a trial that are on the front, as models of their own."""
+    trials = [subject.candidates.trials[row] for row in subject.rows]
+    saved = [checkpoint_of(trial) for trial in trials if trial.number == number]
+    return [one.step for one in saved if one is not None]
+
+
+def _series(trace: Trace) -> dict[str, list[float | None]]:
+    trace = trace.thinned(MOST_POINTS)
+    columns = {"t_s": trace.t_s, "cpu_w": trace.cpu_w, "gpu_w": trace.gpu_w, "ram_w": trace.ram_w}
+    return {name: _rounded(values.tolist()) for name, values in columns.items()}
+
+
+def _rounded(values: Iterable[float]) -> list[float | None]:
+    """Give values to a millionth: a picture, of which the exact figures are elsewhere."""
+    return [round(value, 6) if math.isfinite(value) else None for value in values]
