@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import operator
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from made import made_study
@@ -19,6 +21,8 @@ from .pages import visiting
 from .reports import expect_selected, rows_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from playwright.sync_api import Browser, Page
 
     from .reports import Looking, Reports
@@ -105,6 +109,150 @@ def test_filters_leave_what_was_asked_for(looking: Looking) -> None:
         expect(page.locator("#trials-table tbody tr")).to_have_count(1)
         page.locator("#trials-filter").fill("no such trial")
         expect(page.locator("#trials-count")).to_contain_text("No row is left of 60")
+
+
+def asked(page: Page, text: str) -> list[int]:
+    """Give the trials that a filter leaves."""
+    page.locator("#trials-filter").fill(text)
+    return [int(label) for label in listed(page)]
+
+
+def test_a_column_and_a_value_are_compared_whole(looking: Looking) -> None:
+    """Not as parts of texts: 3 is neither 13 nor 30, and a number may be written otherwise."""
+    with looking("normal") as page:
+        rows = sorted(rows_of(page), key=lambda row: row["trial"])
+
+        def those(name: str, holds: Callable[[Any], bool]) -> list[int]:
+            return [row["trial"] for row in rows if row[name] is not None and holds(row[name])]
+
+        threes = those("param_epochs", lambda epochs: epochs == 3)
+        assert 0 < len(threes) < len(those("param_epochs", lambda epochs: "3" in str(epochs)))
+        for text in ("epochs=3", "Epochs = 3.0", "param_epochs=3", "EPOCHS=3e0"):
+            assert asked(page, text) == threes
+        assert asked(page, "trial=3") == [3]
+        assert asked(page, "optimiser=sg") == []
+        others = those("param_optimiser", lambda one: one != "sgd")
+        assert asked(page, "optimiser!=sgd") == others
+        completed = those("state", lambda state: state == "complete")
+        assert asked(page, "ended=complete") == asked(page, "state=complete") == completed
+
+
+BY_SIZE: tuple[tuple[str, str, Callable[[float, float], bool], float], ...] = (
+    ("learning_rate<0.01", "param_learning_rate", operator.lt, 0.01),
+    ("epochs>=24", "param_epochs", operator.ge, 24),
+    ("epochs <= 3", "param_epochs", operator.le, 3),
+    ("CO2e<100 \u00b5g", "co2e_kg", operator.lt, 1e-7),
+    ("co2e<100ug", "co2e_kg", operator.lt, 1e-7),
+    ("co2e_kg<1e-7", "co2e_kg", operator.lt, 1e-7),
+    ("energy>1 mWh", "energy_kwh", operator.gt, 1e-6),
+    ("parameters>10k", "n_params", operator.gt, 10_000),
+    ("1 - quality<0.1", "quality_loss", operator.lt, 0.1),
+    ("duration>=1 min", "duration_s", operator.ge, 60),
+)
+
+
+def test_numbers_are_compared_by_size(looking: Looking) -> None:
+    """With a unit of those in which a column is shown, or in the unit of the data."""
+    with looking("normal") as page:
+        rows = sorted(rows_of(page), key=lambda row: row["trial"])
+        for text, name, holds, than in BY_SIZE:
+            known = [row for row in rows if row[name] is not None]
+            expected = [row["trial"] for row in known if holds(row[name], than)]
+            assert expected
+            assert asked(page, text) == expected, text
+
+
+def test_a_shown_value_finds_its_rows(looking: Looking) -> None:
+    """Copied from the table, with its unit; and to the last digit, from a file."""
+    with looking("normal") as page:
+        place, row = next((n, one) for n, one in enumerate(rows_of(page)) if one["on_front"])
+        shown = page.locator(f'#trials-table tr:has([data-row="{place}"]) td')
+        names = page.locator("#trials-table thead th").evaluate_all(
+            "all => all.map((one) => one.dataset.name)"
+        )
+        headings = page.locator("#trials-table thead th").all_inner_texts()
+        cells = shown.all_inner_texts()
+        for name, heading, said in zip(names[1:], headings[1:], cells, strict=True):
+            if said:
+                assert row["trial"] in asked(page, f"{heading}={said}"), heading
+                if name != "on_front":
+                    assert row["trial"] in asked(page, f"{name}={row[name]}"), name
+
+
+def test_terms_between_commas_all_hold(looking: Looking) -> None:
+    """Texts and comparisons, in any order; one that is not ended yet takes no row away."""
+    with looking("normal") as page:
+        rows = sorted(rows_of(page), key=lambda row: row["trial"])
+        both = [
+            row["trial"]
+            for row in rows
+            if row["state"] == "complete" and row["param_epochs"] > 20 and row["on_front"]
+        ]
+        assert both
+        assert asked(page, "on the front=yes, epochs>20 , COMPLETE") == both
+        assert asked(page, " complete,, epochs>20, epochs<,on_front=true") == both
+        page.locator("#trials-filter").fill("")
+        expect(page.locator("#trials-count")).to_contain_text("of 60 rows")
+
+
+def test_what_a_filter_asks_for_in_vain_is_told(looking: Looking) -> None:
+    """The term that no row meets, and what would be understood."""
+    with looking("normal") as page:
+        count = page.locator("#trials-count")
+        for text, why in (
+            ("complete, (", "none has \u201c(\u201d."),
+            ("epochs=31", "none has \u201cepochs=31\u201d."),
+            ("epochs<few", "\u201cfew\u201d is no number of epochs."),
+            (
+                "CO2e<1 lb",
+                "\u201c1 lb\u201d is no number of CO2e (units: ng, \u00b5g, mg, g, kg, t).",
+            ),
+            ("layers=3", "no column is called \u201clayers\u201d."),
+            ("epochs", "\u201cepochs\u201d is a column: say what it is to be, as in epochs=1."),
+            ("epochs<2, epochs>29", "take a filter away."),
+        ):
+            assert asked(page, text) == []
+            expect(count).to_have_text(f"No row is left of 60: {why}")
+        example = page.locator("#trials-filter").get_attribute("placeholder")
+        assert example
+        assert example.startswith("epochs>=") or ">=" in example
+        assert asked(page, example)
+        described = page.locator("#trials-filter").get_attribute("aria-describedby")
+        expect(page.locator(f"#{described}")).to_contain_text("must all hold")
+
+
+def test_columns_and_values_of_any_name_can_be_asked_for(looking: Looking) -> None:
+    """Signs and commas within them are theirs; a quoted comma divides nothing."""
+    with looking("choices") as page:
+        assert asked(page, "p2=$x^2$") == [2, 5, 8, 11]
+        assert asked(page, "p1=None") == [0, 4, 8]
+        assert asked(page, "p1>=1") == [1, 5, 9]
+        assert asked(page, f"p4={2**60 + 1}") == [2, 5, 8, 11]
+        assert asked(page, "p4>1e18") == [2, 5, 8, 11]
+        assert asked(page, "<b>b</b>") == [1, 4, 7, 10]
+        assert asked(page, "<img src=x>") == []
+        count = page.locator("#trials-count")
+        expect(count).to_have_text("No row is left of 12: none has \u201c<img src=x>\u201d.")
+        assert count.locator("*").count() == 0
+
+
+def test_quotation_marks_keep_a_comma(chromium: Browser, folder: Path) -> None:
+    """Of a text, and of a value; without them, it divides two terms."""
+    study = made_study(0)
+    study.add_trials(trials_named("a", ("left, up", "up, right"), "host", "-"))
+    url = go.pareto_front(study).report(folder / "commas.html").as_uri()
+    with visiting(chromium, alone=url) as visit:
+        visit.page.goto(url)
+        for text, trials in (
+            ('0a="0left, up"', []),
+            ('0a="left, up"', [0, 2]),
+            ('"left, up"', [0, 2]),
+            ("left, up", [0, 2]),
+            ("up, left", [0, 2]),
+            ('"up, left"', []),
+        ):
+            assert asked(visit.page, text) == trials, text
+        assert (visit.outside, visit.errors) == ([], [])
 
 
 def test_the_table_comes_in_pages(looking: Looking) -> None:
@@ -210,3 +358,27 @@ def test_the_table_can_be_used_with_keys_alone(looking: Looking) -> None:
         expect(page.locator("#details thead th")).to_have_text("Trial 59")
         assert page.evaluate("document.activeElement.textContent.trim()") == "59"
         expect(page.locator("#trials-table tr.selected")).to_have_count(1)
+
+
+def test_a_row_that_is_selected_says_so_where_it_is(looking: Looking) -> None:
+    """What is known of it stands far above: a line on the screen leads there, and back."""
+    with looking("normal", height=700) as page:
+        said = page.locator("#trials-selected")
+        expect(said).to_be_hidden()
+        page.locator("#trials-table .pick").nth(2).click()
+        expect(said).to_be_in_viewport(ratio=1)
+        expect(page.locator("#details")).not_to_be_in_viewport()
+        expect(said).to_contain_text("Trial 2 is selected.")
+        page.locator("#trials-table .pick").nth(3).click(modifiers=["Shift"])
+        expect(said).to_contain_text("2 rows are selected.")
+        page.evaluate("() => document.activeElement.blur()")
+        page.keyboard.press("n")
+        expect(said).to_contain_text(re.compile(r"^Trial \d+ is selected\."))
+        page.locator("#trials-details").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#details thead th")).to_be_in_viewport(ratio=1)
+        assert page.evaluate("document.activeElement.id") == "details"
+        page.locator("#details button", has_text="Show them").click()
+        expect(said).to_be_in_viewport(ratio=1)
+        page.keyboard.press("Escape")
+        expect(said).to_be_hidden()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _ASSETS = Path(__file__).parent / "assets"
 
 # In the order in which they lean on one another.
-_SCRIPTS = ("format.js", "store.js", "table.js", "charts.js", "fronts.js", "page.js")
+_SCRIPTS = ("format.js", "store.js", "filter.js", "table.js", "charts.js", "fronts.js", "page.js")
 
 # A colour on light paper, and that on dark.
 _PAIR = re.compile(r"(--[\w-]+): light-dark\((#\w+), #\w+\)")

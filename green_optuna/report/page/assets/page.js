@@ -52,7 +52,7 @@ function listSelected() {
   for (const [id, to] of [["trials-only", "selected"], ["trials-state", ""], ["trials-filter", ""]]) {
     document.getElementById(id).value = to;
   }
-  Object.assign(listing, { only: "selected", state: "", text: "", page: 0 });
+  Object.assign(listing, { only: "selected", state: "", terms: [], page: 0 });
   list();
   document.getElementById("trials").scrollIntoView();
   tableRegion().focus({ preventScroll: true });

@@ -2,19 +2,13 @@
 
 const ROWS_A_PAGE = 50;
 
-const listing = { sort: "label", down: false, text: "", state: "", only: "", page: 0, rows: [] };
+const listing = { sort: "label", down: false, terms: [], state: "", only: "", page: 0, rows: [] };
 
 function matches(row) {
   if (listing.state && value(row, "state") !== listing.state) return false;
   if (listing.only === "front" && !value(row, "on_front")) return false;
   if (listing.only === "selected" && !selected.has(row)) return false;
-  if (!listing.text) return true;
-  return table.names.some((name) => {
-    const cell = value(row, name);
-    if (cell === null) return false;
-    const said = `${headingOf(name)}=${show(name, cell)} ${cell}`;
-    return said.toLowerCase().includes(listing.text);
-  });
+  return listing.terms.every(({ holds }) => holds(row));
 }
 
 // Numbers by size, then texts by letter, then what is not known; rows alike stay as they are.
@@ -108,13 +102,28 @@ function drawTable() {
   const all = listing.rows.length === rowCount ? "" : `, of ${rowCount} in all`;
   document.getElementById("trials-count").textContent = listing.rows.length
     ? `${from + 1} to ${to} of ${listing.rows.length} rows${all}`
-    : rowCount ? `No row is left of ${rowCount}: take a filter away.` : "No trial has ended yet.";
+    : rowCount ? `No row is left of ${rowCount}: ${whyNone(listing.terms, byNumber)}` : "No trial has ended yet.";
+  tellSelected();
   const [before, after] = ["before", "after"].map((which) => document.getElementById(`trials-${which}`));
   before.disabled = listing.page === 0;
   after.disabled = to >= listing.rows.length;
   if ([before, after].includes(activeElement) && activeElement.disabled) {
     (before.disabled ? (after.disabled ? tableRegion() : after) : before).focus();
   }
+}
+
+// What is known of a row that is selected here stands far above.
+function tellSelected() {
+  const rows = [...selected];
+  document.getElementById("trials-selected").hidden = !rows.length;
+  const said = rows.length === 1 ? `${trialTitle(rows[0])} is selected.` : `${rows.length} rows are selected.`;
+  document.getElementById("trials-selected-words").textContent = said;
+}
+
+function showDetails() {
+  const home = document.getElementById("details");
+  home.scrollIntoView();
+  home.focus({ preventScroll: true });
 }
 
 // The place in which the table scrolls, which can have the focus.
@@ -165,11 +174,13 @@ function startTable() {
   const states = [...new Set(table.columns.state)];
   const statesMenu = document.getElementById("trials-state");
   statesMenu.append(...states.map((state) => element("option", { value: state }, state)));
-  on("trials-filter", "input", filtered((field) => (listing.text = field.value.trim().toLowerCase())));
+  on("trials-filter", "input", filtered((field) => (listing.terms = termsOf(field.value))));
+  document.getElementById("trials-filter").placeholder = exampleOfFilter();
   on("trials-state", "change", filtered((field) => (listing.state = field.value)));
   on("trials-only", "change", filtered((field) => (listing.only = field.value)));
   on("trials-before", "click", () => ((listing.page -= 1), drawTable()));
   on("trials-after", "click", () => ((listing.page += 1), drawTable()));
+  on("trials-details", "click", showDetails);
   on("trials-csv", "click", () => download(asCsv(listing.rows), "text/csv", "csv"));
   on("trials-json", "click", () => download(asJson(listing.rows), "application/json", "json"));
   onSelection(() => (listing.only === "selected" ? list() : drawTable()));
