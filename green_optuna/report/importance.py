@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 import warnings
 from collections import Counter
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from green_optuna.checkpoints import checkpoint_of
 from green_optuna.rules.words import in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     import numpy.typing as npt
     from optuna.distributions import BaseDistribution
@@ -146,6 +147,25 @@ def importances(subject: Subject) -> tuple[Importance, ...]:
             known[key] = _Hyperparameters.of(trials)
         found.append(_importance(name, trials, column[finite], known[key]))
     return tuple(found)
+
+
+def by_importance(decided: Iterable[Importance], others: Iterable[str] = ()) -> dict[str, float]:
+    """Give hyperparameters with the most that each matters for any objective, the first one most.
+
+    Args:
+        decided: What decided each objective.
+        others: Hyperparameters of which nothing may be told: they follow, as having no share.
+            Numbers in names that are alike count as numbers: ``p2`` is before ``p10``.
+    """
+    most = dict.fromkeys(others, 0.0)
+    for share in (share for one in decided for share in one.shares):
+        most[share.name] = max(most.get(share.name, 0.0), share.share)
+    return dict(sorted(most.items(), key=lambda item: (-item[1], _natural(item[0]))))
+
+
+def _natural(name: str) -> list[tuple[str, int]]:
+    pieces = re.findall(r"(\D*)(\d{0,18})", name)
+    return [(text, int(digits or -1)) for text, digits in pieces]
 
 
 def _importance(

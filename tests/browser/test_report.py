@@ -390,7 +390,8 @@ def test_a_dark_page_is_printed_light(looking: Looking) -> None:
         page.emulate_media(media="print", color_scheme="dark")
         expect(page.locator("html.printing")).to_be_attached()
         assert paper(page) == LIGHT
-        for selector in ("nav.contents", "#theme", "#print", "#trials-filter", "#param-name"):
+        hidden = ("nav.contents", "#theme", "#print", "#trials-filter", "#param-name", "#details")
+        for selector in hidden:
             expect(page.locator(selector)).to_be_hidden()
         expect(page.locator("#trials-count")).to_be_visible()
         sheet = page.locator("main").bounding_box()
@@ -408,6 +409,16 @@ def test_a_dark_page_is_printed_light(looking: Looking) -> None:
         expect(page.locator("html.printing")).to_have_count(0)
         assert (paper(page), ink_in(figures.first)) == (DARK, dark)
         expect(figures.first.locator(".main-svg").first).to_have_attribute("width", wide)
+
+
+def test_what_is_selected_is_printed(looking: Looking) -> None:
+    """All that is known of it; of the table's line that leads there, nothing."""
+    with looking("normal") as page:
+        page.locator("h1").click()
+        page.keyboard.press("n")
+        page.emulate_media(media="print")
+        expect(page.locator("#details thead th")).to_be_visible()
+        expect(page.locator("#trials-selected")).to_be_hidden()
 
 
 def test_tables_fit_the_paper(looking: Looking) -> None:

@@ -8,19 +8,20 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kept import kept, study_of
-from made import REFERENCES, made_study
-from optuna.distributions import CategoricalDistribution
+from made import REFERENCES, SPACE, made_study
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 import green_optuna as go
 from green_optuna.record import REPEAT_OF
+from green_optuna.report.importance import importances
 from green_optuna.report.page.content import MOST_DRAWN
 from green_optuna.report.page.html import page, visible, with_real_signs
+from green_optuna.report.page.members import members_table
 from green_optuna.runs import RunRecord
 from green_optuna.terms import ATTRIBUTE
 
@@ -300,9 +301,7 @@ def test_the_page_of_a_thousand_trials_is_small_enough_to_send() -> None:
     for number in range(1000):
         trial = kept(float(rng.random()), float(rng.random()) * 1e-6, int(rng.integers(10, 10**6)))
         trial.params = {f"hyperparameter_{n}": float(rng.random()) for n in range(12)}
-        trial.distributions = dict.fromkeys(
-            trial.params, optuna.distributions.FloatDistribution(0, 1)
-        )
+        trial.distributions = dict.fromkeys(trial.params, FloatDistribution(0, 1))
         trial.number = number
         trials.append(trial)
     assert len(page(go.pareto_front(study_of(trials)).subject()).encode()) < 6_000_000
@@ -495,3 +494,42 @@ def test_a_saving_of_nearly_all_is_not_all() -> None:
     assert "100 % less" not in shown.text
     shown = read(go.pareto_front(study_of([kept(0.9, 1.001e-6), kept(0.895, 1e-6)])))
     assert "0 % less" not in shown.text
+
+
+def test_hyperparameters_are_told_by_how_much_they_matter() -> None:
+    """The figure begins with what the table above it does, and has those without a share last."""
+    front = go.pareto_front(made_study(100))
+    shown = read(front)
+    decided = importances(front.subject())
+    most = {
+        name: max(share.share for one in decided for share in one.shares if share.name == name)
+        for name in SPACE
+    }
+    assert shown.data["params"] == sorted(SPACE, key=lambda name: -most[name])
+    assert shown.data["params"] != sorted(SPACE)
+    assert {*shown.data["log_params"]} == {"width", "learning_rate"}
+    choices = dict(zip(shown.data["params"], shown.data["choices"], strict=True))
+    assert choices == dict.fromkeys(SPACE) | {"optimiser": ["adam", "sgd"]}
+
+
+def test_hyperparameters_of_which_nothing_can_be_told_are_in_the_order_of_their_numbers() -> None:
+    """As a person counts: p2 is before p10."""
+    trial = kept(0.9, 1e-6)
+    names = [f"p{number}" for number in range(12)] + ["p2_b10", "p2_b9", "1" * 5000]
+    trial.params = dict.fromkeys(sorted(names), 1.0)
+    trial.distributions = dict.fromkeys(trial.params, FloatDistribution(0, 1))
+    told = read(go.pareto_front(study_of([trial]))).data["params"]
+    counted = [f"p{number}" for number in range(12)]
+    assert [one for one in told if one in counted] == counted
+    assert told.index("p2") < told.index("p2_b9") < told.index("p2_b10") < told.index("p3")
+
+
+def test_numbers_stand_below_headings_on_the_same_side() -> None:
+    """To the right, those of hyperparameters too; texts and theirs to the left."""
+    table = members_table(go.pareto_front(made_study(30)).subject())
+    sides = {heading.text: heading.number for heading in table.headings}
+    assert sides["width"]
+    assert sides["learning_rate"]
+    assert not sides["optimiser"]
+    for column, heading in enumerate(table.headings):
+        assert {row[column].number for row in table.rows if row[column].text} == {heading.number}

@@ -11,17 +11,19 @@ from green_optuna import pareto
 from green_optuna.figures import is_logarithmic
 from green_optuna.plain import finite_or_none
 from green_optuna.record import trial_intervals
+from green_optuna.report.importance import by_importance
 from green_optuna.report.page.over_time import curves_of, traces_of
 from green_optuna.report.page.trials import PARAM, all_trials, plain_cell
 from green_optuna.repricing import describe_grid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
     from optuna.distributions import BaseDistribution
 
     from green_optuna.report.hypervolume import HypervolumeCurve
+    from green_optuna.report.importance import Importance
     from green_optuna.report.subject import Subject
 
 # Of each kind of trial, so many are drawn: a browser keeps each point as a shape of its own.
@@ -31,7 +33,9 @@ MOST_DRAWN = 2_000
 MAY_BE_FROM = 0.05
 
 
-def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
+def content_of(
+    subject: Subject, curve: HypervolumeCurve, decided: Sequence[Importance]
+) -> dict[str, Any]:
     """Give all that the page's figures and its table show, ready for JSON.
 
     What JSON does not know, infinities and values of other kinds, is left in: see
@@ -40,6 +44,7 @@ def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
     Args:
         subject: What the report is about.
         curve: How its front grew with what the search spent.
+        decided: Which hyperparameters decided its objectives.
     """
     losses = subject.candidates.losses
     traces = traces_of(subject)
@@ -63,7 +68,7 @@ def content_of(subject: Subject, curve: HypervolumeCurve) -> dict[str, Any]:
         "curves": curves_of(subject, traces),
         "traces": traces,
         "hypervolume": _hypervolume(curve),
-        **_params(subject),
+        **_params(subject, decided),
     }
 
 
@@ -100,9 +105,10 @@ def _hypervolume(curve: HypervolumeCurve) -> dict[str, list[float]] | None:
     }
 
 
-def _params(subject: Subject) -> dict[str, list[Any]]:
+def _params(subject: Subject, decided: Sequence[Importance]) -> dict[str, list[Any]]:
     """Name the hyperparameters of the candidates, those whose range is logarithmic, and choices.
 
+    Those that matter most come first, as in the table of how much each does.
     ``choices`` has for each hyperparameter the choices that were seen, in the distribution's order
     and as in the table; None where it is a number.
     """
@@ -112,7 +118,7 @@ def _params(subject: Subject) -> dict[str, list[Any]]:
         for name, distribution in trial.distributions.items()
     }
     logarithmic = [name for name, one in ranges.items() if getattr(one, "log", False)]
-    names = sorted(ranges)
+    names = [*by_importance(decided, ranges)]
     choices = [_seen_choices(subject, name, ranges[name]) for name in names]
     return {"params": names, "log_params": logarithmic, "choices": choices}
 

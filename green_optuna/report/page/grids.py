@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from green_optuna.figures import not_drawn
+from green_optuna.report.importance import by_importance
 from green_optuna.report.page.cards import LEAST_SAVING
 from green_optuna.rules.words import in_words, listed
 from green_optuna.selection import Selection, percent
@@ -209,12 +210,10 @@ def importance_table(decided: Sequence[Importance]) -> Table:
         for one in decided
         if one.shares
     }
-    names = {name for shares in columns.values() for name in shares}
-    most = {name: max(shares.get(name, 0.0) for shares in columns.values()) for name in names}
     headings = [Cell("hyperparameter"), *map(text_cell, columns)]
     rows = [
         [text_cell(name), *(_share_cell(shares.get(name)) for shares in columns.values())]
-        for name in sorted(names, key=lambda name: (-most[name], name))
+        for name in by_importance(decided)
     ]
     return Table("How much each hyperparameter matters", headings, rows)
 

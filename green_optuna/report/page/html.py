@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna.plain import finite_or_none
 from green_optuna.report.hypervolume import hypervolume_over_co2e
+from green_optuna.report.importance import importances
 from green_optuna.report.page.content import content_of
 from green_optuna.report.page.grids import shorten
 from green_optuna.report.page.shown import shown_of
@@ -53,7 +54,8 @@ def page(subject: Subject) -> str:
     from plotly.offline import get_plotlyjs
 
     curve = hypervolume_over_co2e(subject)
-    content = content_of(subject, curve)
+    decided = importances(subject)
+    content = content_of(subject, curve, decided)
     scripts = "\n".join(_asset(name) for name in _SCRIPTS)
     plotly = get_plotlyjs()
     script = f'"use strict";\n(() => {{\n{scripts}\n}})();'
@@ -63,7 +65,7 @@ def page(subject: Subject) -> str:
         "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     return _template().render(
-        shown=shown_of(subject, content, curve),
+        shown=shown_of(subject, content, curve, decided),
         data=_json(content),
         policy=policy,
         style=_markup(_style()),

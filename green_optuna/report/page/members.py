@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from green_optuna.checkpoints import label_of
@@ -119,7 +120,9 @@ def _probability_column(subject: Subject, rows: Sequence[int]) -> list[Column]:
 
 def _param_column(subject: Subject, rows: Sequence[int], name: str) -> Column:
     params = [subject.candidates.trials[row].params for row in rows]
-    return text_cell(name), [_param_cell(one[name]) if name in one else Cell("") for one in params]
+    cells = [_param_cell(one[name]) if name in one else Cell("") for one in params]
+    heading = replace(text_cell(name), number=any(cell.number for cell in cells))
+    return heading, cells
 
 
 def _param_cell(value: object) -> Cell:

@@ -10,7 +10,7 @@ from green_optuna.checkpoints import checkpoint_of
 from green_optuna.record import measurement_of
 from green_optuna.report.cautions import Caution, cautions
 from green_optuna.report.findings import findings
-from green_optuna.report.importance import WHAT_IT_MEASURES, importances
+from green_optuna.report.importance import WHAT_IT_MEASURES
 from green_optuna.report.page import grids
 from green_optuna.report.page.cards import Card, cards_of
 from green_optuna.report.page.marks import Mark, marks_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from green_optuna.report.hypervolume import HypervolumeCurve
+    from green_optuna.report.importance import Importance
     from green_optuna.report.page.grids import Table
     from green_optuna.report.subject import Subject
 
@@ -77,17 +78,22 @@ class Shown:
     made: str
 
 
-def shown_of(subject: Subject, content: dict[str, Any], curve: HypervolumeCurve) -> Shown:
+def shown_of(
+    subject: Subject,
+    content: dict[str, Any],
+    curve: HypervolumeCurve,
+    decided: Sequence[Importance],
+) -> Shown:
     """Give all that the page says.
 
     Args:
         subject: What the report is about.
         content: What its figures show.
         curve: How its front grew with what the search spent.
+        decided: Which hyperparameters decided its objectives.
     """
     candidates = subject.candidates
     names = content["table"]["names"]
-    decided = importances(subject)
     return Shown(
         name=candidates.study_name,
         subtitle=_subtitle(subject),

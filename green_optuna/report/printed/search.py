@@ -11,7 +11,7 @@ import numpy as np
 from green_optuna.drawing import PrintFigure, text_in_figure
 from green_optuna.figures import FRONT_COLOUR
 from green_optuna.report.hypervolume import hypervolume_over_co2e
-from green_optuna.report.importance import importances
+from green_optuna.report.importance import by_importance, importances
 from green_optuna.report.printed.axes import MAX_LABEL, lay_out_axis
 from green_optuna.report.printed.plane import Quantity
 from green_optuna.report.printed.typeset import label_in_print, name_in_print
@@ -58,7 +58,7 @@ def importance_figures(subject: Subject) -> Iterator[PrintFigure]:
     """
     known = [one for one in importances(subject) if one.shares]
     if known:
-        names = _most_important(known)
+        names = [*by_importance(known)][:MAX_BARS]
         yield PrintFigure(
             name="importance",
             title=f"What decided {name_in_print(subject.candidates.study_name)}",
@@ -81,15 +81,6 @@ def _draw_hypervolume(figure: Figure, *, points: Sequence[HypervolumePoint]) -> 
     axes.set_xlabel(f"{spent.label} spent by the search")
     axes.set_ylabel("of the final hypervolume (%)")
     axes.set(xlim=(0, most_kg * spent.unit.factor), ylim=(0, 103))
-
-
-def _most_important(known: Sequence[Importance]) -> list[str]:
-    """Name the hyperparameters that matter most for any objective, the first of them first."""
-    most: dict[str, float] = {}
-    for one in known:
-        for share in one.shares:
-            most[share.name] = max(most.get(share.name, 0.0), share.share)
-    return sorted(most, key=lambda name: (-most[name], name))[:MAX_BARS]
 
 
 def _draw_importances(figure: Figure, *, known: Sequence[Importance], names: Sequence[str]) -> None:

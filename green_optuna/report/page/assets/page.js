@@ -8,6 +8,7 @@ function startDetails() {
     const rows = [...selected];
     // Its buttons are made anew: who was at one is still here.
     if (home.contains(document.activeElement)) home.focus({ preventScroll: true });
+    home.classList.toggle("empty", !rows.length);
     if (!rows.length) {
       home.replaceChildren(element("p", { class: "hint" }, home.dataset.hint));
       return;
