@@ -46,6 +46,17 @@ def hostile_front() -> go.ParetoFront:
     return go.pareto_front(made, references=[{**REFERENCES[0], "name": name}])
 
 
+def long_front() -> go.ParetoFront:
+    """A study of which a hyperparameter has a long name without a space."""
+    study = made_study(0)
+    name = LONG.replace("/", "_").replace("-", "_")
+    for trial in made_study(60, all_complete=True).get_trials():
+        for kept_by_name in (trial.params, trial.distributions):
+            kept_by_name[name] = kept_by_name.pop("width")
+        study.add_trial(trial)
+    return go.pareto_front(study)
+
+
 def failed_front() -> go.ParetoFront:
     """A study of which no trial completed."""
     study = made_study(0)
@@ -67,6 +78,7 @@ MADE: Mapping[str, Callable[[], go.ParetoFront]] = {
     "hostile": hostile_front,
     "hostile metrics": lambda: go.pareto_front(foreign_study([*HOSTILE[:2], "constructor"])),
     "choices": lambda: go.pareto_front(study_of_choices()),
+    "long names": long_front,
     "foreign": lambda: go.pareto_front(foreign_study(["loss", "toString"])),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import random
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import optuna
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 from report.hostile import HOSTILE
 
@@ -523,6 +525,39 @@ def test_a_small_screen_scrolls_down_alone(looking: Looking, kind: str) -> None:
         figure = page.locator(FLAT).first.bounding_box()
         assert figure is not None
         assert figure["x"] + figure["width"] <= 360
+
+
+def test_axes_in_space_are_named_on_a_small_screen(looking: Looking) -> None:
+    """No letter is cut off at the left, where that of the quality stands."""
+    with looking("normal", width=390, height=800) as page:
+        plot = page.locator("#pairs .space .plot")
+        plot.scroll_into_view_if_needed()
+        expect(plot.locator("canvas").first).to_be_visible()
+        page.wait_for_function(
+            "(one) => one._fullLayout?.scene?._scene?.glplot", arg=plot.element_handle()
+        )
+        page.wait_for_timeout(1000)
+        with Image.open(io.BytesIO(plot.screenshot())) as picture:
+            drawn = picture.convert("L")
+        # The ink in four columns of pixels: at the edge, and where letters are.
+        edge, letters = (
+            min(drawn.crop((left, 0, left + 4, drawn.height)).tobytes()) for left in (0, 40)
+        )
+        assert edge > 250 > letters
+
+
+def test_a_long_name_leaves_its_numbers_on_a_small_screen(looking: Looking) -> None:
+    """It breaks into lines, however long its words are."""
+    with looking("long names", width=390, height=800) as page:
+        table = page.locator("#params .scroll")
+        shares = table.locator("tbody tr", has_text="_models_pretrained").locator(".bar")
+        table.scroll_into_view_if_needed()
+        expect(shares.first).to_be_in_viewport(ratio=1)
+        page.keyboard.press("n")
+        value = page.locator("#details tr", has_text="_models_pretrained").locator("td")
+        box = value.bounding_box()
+        assert box is not None
+        assert box["x"] < 390 / 2
 
 
 QUANTITIES = (

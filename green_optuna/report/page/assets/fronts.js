@@ -225,7 +225,7 @@ function singleFigure(name) {
   };
 }
 
-function spaceFigure(names) {
+function spaceFigure(place, names) {
   return () => {
     const [x, y, z] = ["second", "third", "first"].map((which) => names()[which]);
     const axes = Object.entries({ x, y, z }).map(([axis, name]) => [
@@ -243,7 +243,10 @@ function spaceFigure(names) {
       ...referenceTraces(places, "scatter3d"),
       emptySpaceRing(),
     ];
-    const layout = baseLayout({ scene: { ...scene, camera: { eye: { x: 1.6, y: 1.6, z: 1 }, center: { x: 0, y: 0, z: -0.2 } } } });
+    // Seen from so far, what an axis is called has room beside it on a small screen, too.
+    const far = 1.6 * Math.max(1, 440 / place.clientWidth);
+    const camera = { eye: { x: far, y: far, z: far / 1.6 }, center: { x: 0, y: 0, z: -0.2 } };
+    const layout = baseLayout({ scene: { ...scene, camera } });
     layout.margin = { l: 0, r: 0, t: 0, b: 0 };
     return { traces, layout, ring: spaceRingOf(places) };
   };
@@ -310,5 +313,5 @@ function startSpace(home, names) {
   }
   const chosen = () => Object.fromEntries(axes.map((axis, number) => [axis, menus[axis]?.value ?? names[number]]));
   const config = { ...CONFIG, modeBarButtons: [["orbitRotation", "zoom3d", "resetCameraDefault3d", "toImage"]] };
-  const space = chart(place, spaceFigure(chosen), { config });
+  const space = chart(place, spaceFigure(place, chosen), { config });
 }

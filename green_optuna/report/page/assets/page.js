@@ -18,14 +18,7 @@ function startDetails() {
       (name) => !["label", "trial"].includes(name) && !/_(low|high)$/.test(name) && shownRows.some((row) => value(row, name) !== null),
     );
     const head = element("tr", {}, element("td", {}), ...shownRows.map((row) => element("th", { scope: "col" }, trialTitle(row))));
-    const body = names.map((name) =>
-      element(
-        "tr",
-        {},
-        element("th", { scope: "row" }, shorten(headingOf(name), 60)),
-        ...shownRows.map((row) => detailCell(row, name)),
-      ),
-    );
+    const body = names.map((name) => element("tr", {}, detailHeading(name), ...shownRows.map((row) => detailCell(row, name))));
     const clear = element("button", { type: "button", on: { click: () => select([]) } }, "Clear the selection");
     const more = rows.length > most ? `The first ${most} of ${rows.length} selected. ` : "";
     const listThem = element("button", { type: "button", on: { click: listSelected } }, "Show them in the table");
@@ -34,6 +27,11 @@ function startDetails() {
       element("p", { class: "controls" }, more, listThem, " ", clear),
     );
   });
+}
+
+function detailHeading(name) {
+  const heading = shorten(headingOf(name), 60);
+  return element("th", { scope: "row", class: heading.length > 28 ? "long" : null }, heading);
 }
 
 function detailCell(row, name) {
