@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from green_optuna.checkpoints import checkpoint_of
 from green_optuna.provenance import is_mixed
+from green_optuna.record import measurement_of
 from green_optuna.units import show_param
 
 if TYPE_CHECKING:
@@ -64,12 +66,32 @@ class Subject:
         rest = sorted((row for row in self.rows if row != chosen), key=lambda row: losses[row, 0])
         return rest if chosen is None else [chosen, *rest]
 
+    def first_rows(self) -> dict[int, int]:
+        """Give the front's trials by number, in the order of :meth:`members_first`.
+
+        Each comes with its first row there: a trial with several checkpoints on the front is one.
+        """
+        found: dict[int, int] = {}
+        for row in self.members_first():
+            found.setdefault(self.candidates.trials[row].number, row)
+        return found
+
+    def steps_on_front(self, number: int) -> list[int]:
+        """Give the saved steps of a trial that are on the front, as models of their own."""
+        trials = [self.candidates.trials[row] for row in self.rows]
+        saved = [checkpoint_of(trial) for trial in trials if trial.number == number]
+        return [one.step for one in saved if one is not None]
+
+    def runs_of(self, number: int) -> int:
+        """Count the runs of a trial itself, and not of others that repeat it."""
+        trial = next(one for _, one in self.candidates.ended if one.number == number)
+        measurement = measurement_of(trial)
+        return 1 if measurement is None else measurement.runs
+
     def spread_along_front(
         self, known: Iterable[int], most: int, *, first: Sequence[int] = ()
     ) -> list[int]:
         """Pick some of the front's trials: the chosen one, then others from all along it.
-
-        A trial with several checkpoints on the front is one.
 
         Args:
             known: The numbers of the trials that may be picked, on the front or not.
@@ -80,8 +102,7 @@ class Subject:
             The numbers of the trials.
         """
         may_be = {*known}
-        rows = self.members_first()
-        along = dict.fromkeys(self.candidates.trials[row].number for row in rows)
+        along = self.first_rows()
         chosen = [] if self.choice is None else [self.choice.number]
         wanted = [one for one in dict.fromkeys([*chosen, *first]) if one in may_be and one in along]
         others = [one for one in along if one in may_be and one not in wanted]

@@ -535,6 +535,59 @@ def test_a_stack_ends_at_the_power_of_all_components() -> None:
     assert legend_of(drawing_of(figure)) == ["processor", "GPU", "memory"]
 
 
+def test_the_shared_axis_of_power_has_room_for_all_traces() -> None:
+    """Whichever comes first, and each steps' mean."""
+    front = go.pareto_front(plain_study())
+    traces = {
+        number: made_trace(5 + place, gpu_w=40.0 * place)
+        for place, number in enumerate(front.numbers[:4])
+    }
+    (figure,) = trace_figures(front.subject(traces=traces))
+    drawing = drawing_of(figure)
+    most_w = max(float((one.cpu_w + one.gpu_w + one.ram_w).max()) for one in traces.values())
+    for axes in drawing.axes:
+        bottom, top = axes.get_ylim()
+        assert bottom == 0
+        assert most_w < top < 1.1 * most_w
+
+
+def test_trials_whose_power_is_not_drawn_are_named() -> None:
+    """Those without a trace, those for which there is no room, and each once."""
+    front = go.pareto_front(plain_study(30))
+    numbers = [*front.numbers]
+    (figure,) = trace_figures(front.subject(traces=dict.fromkeys(numbers, made_trace(20))))
+    drawing = drawing_of(figure)
+    titles = [axes.get_title(loc="left") for axes in drawing.axes]
+    drawn = [int(one.split()[1].rstrip(",")) for one in titles]
+    hidden = [number for number in numbers if number not in drawn]
+    assert len(hidden) == len(numbers) - 6 > 12
+    named = f"trials {', '.join(map(str, hidden[:12]))} and {len(hidden) - 12} more"
+    assert f"Not drawn: {named}." in note_of(drawing)
+    (figure,) = trace_figures(front.subject(traces=dict.fromkeys(numbers[:2], made_trace(20))))
+    assert "Not drawn: trials " in note_of(drawing_of(figure))
+    front = go.pareto_front(plain_study(3))
+    *known, last = front.numbers
+    (figure,) = trace_figures(front.subject(traces=dict.fromkeys(known, made_trace(20))))
+    assert note_of(drawing_of(figure)) == f"Not drawn: trial {last}."
+    (figure,) = trace_figures(front.subject(traces=dict.fromkeys(front.numbers, made_trace(20))))
+    assert note_of(drawing_of(figure)) == ""
+
+
+def test_traces_of_several_runs_and_of_whole_trainings_say_so() -> None:
+    """Their energy is another than that of the trial, or the step, in a table."""
+    front = go.pareto_front(made_study(10, repeats=True))
+    (figure,) = trace_figures(front.subject(traces=dict.fromkeys(front.numbers, made_trace(20))))
+    assert "All runs of a trial are drawn." in note_of(drawing_of(figure))
+    front = go.pareto_front(made_study(10, checkpoints=True), checkpoints=True)
+    (figure,) = trace_figures(front.subject(traces=dict.fromkeys(front.numbers, made_trace(20))))
+    assert "Whole trainings are drawn" in note_of(drawing_of(figure))
+
+
+def note_of(figure: Figure) -> str:
+    """Give the words below a figure, in one line."""
+    return " ".join(figure.get_supxlabel().split())
+
+
 def test_a_thinned_trace_has_the_same_energy() -> None:
     """Of ten hours at 1 Hz a figure keeps 150 steps, and each joule."""
     trace = made_trace(36_000)

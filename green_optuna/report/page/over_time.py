@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from green_optuna.checkpoints import checkpoint_of
 from green_optuna.plain import finite_or_none
-from green_optuna.record import REPORTS_ATTRIBUTE, measurement_of, reports_from_rows
+from green_optuna.record import REPORTS_ATTRIBUTE, reports_from_rows
 from green_optuna.units import show_quantity, with_micro_signs
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def traces_of(subject: Subject) -> list[dict[str, Any]]:
     Each has the row of its trial that comes first, a title that says what is drawn, and its series.
     """
     known = [number for number, trace in subject.traces.items() if len(trace)]
-    rows = _first_rows(subject)
+    rows = subject.first_rows()
     return [
         {
             "row": rows[number],
@@ -64,7 +63,7 @@ def curves_of(subject: Subject, traces: Sequence[Mapping[str, Any]]) -> list[dic
     grid = subject.candidates.grid
     if grid is None:
         return []
-    rows, found = _first_rows(subject), []
+    rows, found = subject.first_rows(), []
     traced = [int(one["label"]) for one in traces]
     for number in subject.spread_along_front(_reporting(subject), MOST_CURVES, first=traced):
         trial = subject.candidates.trials[rows[number]]
@@ -84,13 +83,13 @@ def curves_of(subject: Subject, traces: Sequence[Mapping[str, Any]]) -> list[dic
 
 def traces_note(subject: Subject, traces: Sequence[Mapping[str, Any]]) -> str:
     """Say which trials of the front have no figure of power, and what a figure shows of one."""
-    said = _not_shown(len(_first_rows(subject)) - len(traces))
+    said = _not_shown(len(subject.first_rows()) - len(traces))
     drawn = [int(one["label"]) for one in traces]
-    if any(_runs(subject, number) > 1 for number in drawn):
+    if any(subject.runs_of(number) > 1 for number in drawn):
         said.append(_OF_RUNS)
     if any(number in subject.candidates.repeats for number in drawn):
         said.append(_OF_REPEATS)
-    if any(_steps_on_front(subject, number) for number in drawn):
+    if any(subject.steps_on_front(number) for number in drawn):
         said.append(_OF_WHOLE)
     return " ".join(said)
 
@@ -105,7 +104,7 @@ def curves_note(subject: Subject, content: Mapping[str, Any]) -> str:
     curves = content["curves"]
     reporting = len(_reporting(subject))
     said = _not_shown(reporting - len(curves))
-    silent = len(_first_rows(subject)) - reporting
+    silent = len(subject.first_rows()) - reporting
     if silent:
         trials = "1 trial" if silent == 1 else f"{silent} trials"
         said.append(f"{trials} of the front reported nothing on the way.")
@@ -122,18 +121,10 @@ def _not_shown(count: int) -> list[str]:
     return [f"{trials} of the front {'is' if count == 1 else 'are'} not shown."]
 
 
-def _first_rows(subject: Subject) -> dict[int, int]:
-    """Give the front's trials by number, each with its first row: the chosen one, if it has it."""
-    found: dict[int, int] = {}
-    for row in subject.members_first():
-        found.setdefault(subject.candidates.trials[row].number, row)
-    return found
-
-
 def _reporting(subject: Subject) -> list[int]:
     """Number the front's trials that reported something on the way."""
     trials = subject.candidates.trials
-    rows = _first_rows(subject)
+    rows = subject.first_rows()
     return [number for number in rows if trials[rows[number]].user_attrs.get(REPORTS_ATTRIBUTE)]
 
 
@@ -142,7 +133,7 @@ def _trace_title(subject: Subject, number: int) -> str:
     trace, choice = subject.traces[number], subject.choice
     energy = with_micro_signs(show_quantity("energy_kwh", float(trace.energy_kwh[-1])))
     said = f"{energy} in {show_quantity('duration_s', float(trace.t_s[-1]))}"
-    runs, steps = _runs(subject, number), _steps_on_front(subject, number)
+    runs, steps = subject.runs_of(number), subject.steps_on_front(number)
     if runs > 1:
         said += f", all {runs} runs"
     elif steps:
@@ -155,20 +146,6 @@ def _trace_title(subject: Subject, number: int) -> str:
     elif steps:
         said += f"; {len(steps)} of its steps are on the front"
     return f"Trial {number}{' (the choice)' if chosen else ''}: {said}"
-
-
-def _runs(subject: Subject, number: int) -> int:
-    """Count the runs of a trial itself, and not of others that repeat it."""
-    trial = next(one for _, one in subject.candidates.ended if one.number == number)
-    measurement = measurement_of(trial)
-    return 1 if measurement is None else measurement.runs
-
-
-def _steps_on_front(subject: Subject, number: int) -> list[int]:
-    """Give the steps of a trial that are on the front, as models of their own."""
-    trials = [subject.candidates.trials[row] for row in subject.rows]
-    saved = [checkpoint_of(trial) for trial in trials if trial.number == number]
-    return [one.step for one in saved if one is not None]
 
 
 def _series(trace: Trace) -> dict[str, list[float | None]]:

@@ -24,6 +24,9 @@ FEW_DECADES: Final = 1000
 # So many of its letters a note has in an inch.
 _LETTERS_IN_NOTE: Final = 21
 
+# The height of a line of a note, of 6 pt.
+_LINE_IN: Final = 0.11
+
 
 def lay_out_axis(axis: Axis, quantity: Quantity, *, most_ticks: int | None = None) -> None:
     """Name an axis, and give it ticks in plain numbers: their unit is in the name."""
@@ -69,3 +72,8 @@ def add_note(figure: Figure, note: str) -> None:
         width = int(_LETTERS_IN_NOTE * figure.get_figwidth())
         text = text_in_figure(sentence_in_print(note, 8 * width), 8 * width)
         figure.supxlabel(textwrap.fill(text, width), fontsize=6, color="#444444")
+
+
+def note_height_in(note: str, width_in: float) -> float:
+    """Say how high a note becomes, in inches, below a figure of such a width."""
+    return _LINE_IN * len(textwrap.wrap(note, int(_LETTERS_IN_NOTE * width_in)))

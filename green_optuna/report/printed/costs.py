@@ -13,7 +13,7 @@ from green_optuna.drawing import PrintFigure
 from green_optuna.energy import COMPONENTS
 from green_optuna.figures import FRONT_COLOUR, OTHERS_COLOUR
 from green_optuna.ledger import name_row
-from green_optuna.report.printed.axes import add_legend, lay_out_axis
+from green_optuna.report.printed.axes import add_legend, add_note, lay_out_axis, note_height_in
 from green_optuna.report.printed.plane import Quantity
 from green_optuna.report.printed.typeset import name_in_print, unit_in_print
 from green_optuna.units import Unit, fitting_unit, show_quantity
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 # So many trials are shown over time.
 MAX_TRACES: Final = 6
+
+# So many of the others are named.
+_MOST_NAMED: Final = 12
 
 # Into so many steps a trace is thinned, of which a column is not wide enough to show more.
 _STEPS: Final = 150
@@ -61,14 +64,16 @@ def trace_figures(subject: Subject) -> Iterator[PrintFigure]:
     The others are spread evenly over the front, from its best in the first objective on. The
     power's axis is one for all. There is no figure where no member's trace is known.
     """
-    traces = _shown_traces(subject)
-    if not traces:
+    known = [number for number, trace in subject.traces.items() if len(trace)]
+    shown = subject.spread_along_front(known, MAX_TRACES)
+    if not shown:
         return
+    note, n_rows = _note(subject, shown), functools.partial(_n_rows, len(shown))
     yield PrintFigure(
         name="traces",
         title=f"Power over time of trials of {name_in_print(subject.candidates.study_name)}",
-        draw=functools.partial(_draw_traces, traces=traces),
-        height_in=lambda width_in: 0.6 + 0.95 * math.ceil(len(traces) / _n_columns(width_in)),
+        draw=functools.partial(_draw_traces, subject=subject, shown=shown, note=note),
+        height_in=lambda width_in: 0.6 + 0.95 * n_rows(width_in) + note_height_in(note, width_in),
     )
 
 
@@ -87,35 +92,51 @@ def ledger_figures(subject: Subject) -> Iterator[PrintFigure]:
         )
 
 
-def _shown_traces(subject: Subject) -> dict[str, Trace]:
-    """Give up to six traces of the front's trials by what is written above them."""
-    known = [number for number, trace in subject.traces.items() if len(trace)]
-    chosen = None if subject.choice is None else subject.choice.number
-    return {
-        f"trial {number}{' (chosen)' if number == chosen else ''}": subject.traces[number]
-        for number in subject.spread_along_front(known, MAX_TRACES)
-    }
+def _note(subject: Subject, shown: Sequence[int]) -> str:
+    """Name the trials of the front that are not shown, and say of what the others' traces are."""
+    said = []
+    hidden = sorted({*subject.first_rows()} - {*shown})
+    if hidden:
+        named = ", ".join(map(str, hidden[:_MOST_NAMED]))
+        more = f" and {len(hidden) - _MOST_NAMED} more" if len(hidden) > _MOST_NAMED else ""
+        said.append(f"Not drawn: {'trial' if len(hidden) == 1 else 'trials'} {named}{more}.")
+    if any(subject.runs_of(number) > 1 for number in shown):
+        said.append("All runs of a trial are drawn.")
+    if any(subject.steps_on_front(number) for number in shown):
+        said.append("Whole trainings are drawn, also where a saved step is on the front.")
+    return " ".join(said)
 
 
-def _draw_traces(figure: Figure, *, traces: Mapping[str, Trace]) -> None:
-    columns = min(_n_columns(figure.get_figwidth()), len(traces))
-    grid = figure.subplots(math.ceil(len(traces) / columns), columns, sharey=True, squeeze=False)
-    power, time = _trace_axes([*traces.values()])
-    has_gpu = any(trace.gpu_w.any() for trace in traces.values())
+def _draw_traces(figure: Figure, *, subject: Subject, shown: Sequence[int], note: str) -> None:
+    columns = min(_n_columns(figure.get_figwidth()), len(shown))
+    grid = figure.subplots(math.ceil(len(shown) / columns), columns, sharey=True, squeeze=False)
+    traces = [subject.traces[number] for number in shown]
+    power, time = _trace_axes(traces)
+    has_gpu = any(trace.gpu_w.any() for trace in traces)
     parts = [name for name in COMPONENTS if name != "gpu" or has_gpu]
     panels = grid.ravel().tolist()
-    for axes, (title, trace) in zip(panels, traces.items(), strict=False):
+    tops = []
+    for place, (axes, number, trace) in enumerate(zip(panels, shown, traces, strict=False)):
         lay_out_axis(axes.xaxis, time, most_ticks=5)
         lay_out_axis(axes.yaxis, power, most_ticks=4)
-        _draw_trace(axes, trace, parts, units=(time.unit, power.unit))
-        energy, _, symbol = show_quantity("energy_kwh", float(trace.energy_kwh[-1])).partition(" ")
-        axes.set_title(f"{title}, {energy} {unit_in_print(symbol)}", fontsize=7, loc="left", pad=3)
-        axes.set(xlabel="", ylabel="")
-    for axes in panels[len(traces) :]:
+        tops.append(_draw_trace(axes, trace, parts, units=(time.unit, power.unit)))
+        axes.set_title(_trace_title(subject, number), fontsize=7, loc="left", pad=3)
+        is_lowest = place + columns >= len(shown)
+        axes.set(xlabel=time.label if is_lowest else "", ylabel="")
+    # The axis is shared: one limit for all, and a little room above.
+    panels[0].set_ylim(0, 1.05 * max(tops) or 1)
+    for axes in panels[len(shown) :]:
         axes.remove()
-    figure.supxlabel(time.label, fontsize=8)
     figure.supylabel(power.label, fontsize=8)
     add_legend(figure)
+    add_note(figure, note)
+
+
+def _trace_title(subject: Subject, number: int) -> str:
+    energy_kwh = float(subject.traces[number].energy_kwh[-1])
+    energy, _, symbol = show_quantity("energy_kwh", energy_kwh).partition(" ")
+    chosen = subject.choice is not None and subject.choice.number == number
+    return f"trial {number}{' (chosen)' if chosen else ''}, {energy} {unit_in_print(symbol)}"
 
 
 def _trace_axes(traces: Sequence[Trace]) -> tuple[Quantity, Quantity]:
@@ -130,8 +151,8 @@ def _trace_axes(traces: Sequence[Trace]) -> tuple[Quantity, Quantity]:
 
 def _draw_trace(
     axes: Axes, trace: Trace, parts: Sequence[Component], *, units: tuple[Unit, Unit]
-) -> None:
-    """Draw the power of each component over time, one on top of another."""
+) -> float:
+    """Draw the power of each component over time, one on top of another; give where it ends."""
     time, power = units
     parts_w = {"cpu": trace.cpu_w, "gpu": trace.gpu_w, "ram": trace.ram_w}
     ends_s, *steps_w = _thinned(trace.t_s, *(parts_w[name] for name in parts))
@@ -153,7 +174,7 @@ def _draw_trace(
         )
         base = top
     axes.set_xlim(0, float(edges[-1]))
-    axes.set_ylim(bottom=0)
+    return float(base.max())
 
 
 def _thinned(
@@ -205,6 +226,10 @@ def _draw_ledger(figure: Figure, *, ledger: Ledger) -> None:
     axes.spines["left"].set_visible(False)
     axes.grid(visible=False)
     add_legend(figure)
+
+
+def _n_rows(n_panels: int, width_in: float) -> int:
+    return math.ceil(n_panels / _n_columns(width_in))
 
 
 def _n_columns(width_in: float) -> int:
