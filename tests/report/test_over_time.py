@@ -168,3 +168,13 @@ def test_steps_without_a_place_on_a_logarithmic_axis_are_spoken_of() -> None:
         shown = read(go.pareto_front(study_of(trials)), {})
         assert shown.data["logarithmic"]["co2e_kg"] == logarithmic
         assert ("Steps before the first reading" in said(shown)) == logarithmic
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+def test_the_table_says_what_is_a_mean_of_runs(*, repeats: bool) -> None:
+    """Where trials ran several times, their rows have the mean, and the ledger has all."""
+    front = go.pareto_front(made_study(20, repeats=repeats))
+    shown = read(front, {})
+    spent_kwh = sum(row["energy_kwh"] for row in shown.rows)
+    assert front.candidates.spent_kwh == pytest.approx(spent_kwh * (3 if repeats else 1))
+    assert ("are means over the runs; what the search cost" in said(shown)) == repeats

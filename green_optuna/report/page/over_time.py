@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from green_optuna.plain import finite_or_none
 from green_optuna.record import REPORTS_ATTRIBUTE, reports_from_rows
+from green_optuna.terms import ATTRIBUTE
 from green_optuna.units import show_quantity, with_micro_signs
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ _OF_RUNS = (
 _OF_REPEATS = "Trials that repeat others are not in the figures, and are in the means elsewhere."
 _OF_WHOLE = (
     "A figure shows the whole training; elsewhere, a saved step stands with what was spent by then."
+)
+
+_MEANS = (
+    "Of a trial with several runs, and of one that others repeat, energy, CO2e and duration are "
+    "means over the runs; what the search cost counts each run."
 )
 
 
@@ -112,6 +118,15 @@ def curves_note(subject: Subject, content: Mapping[str, Any]) -> str:
     if before and content["logarithmic"].get("co2e_kg"):
         said.append(_NO_READING)
     return " ".join(said)
+
+
+def runs_note(subject: Subject) -> str:
+    """Say which figures of the table are means; nothing where each trial ran once."""
+    candidates = subject.candidates
+    repeated = candidates.repeats or any(
+        trial.user_attrs.get(ATTRIBUTE, {}).get("runs", 1) > 1 for _, trial in candidates.ended
+    )
+    return _MEANS if repeated else ""
 
 
 def _not_shown(count: int) -> list[str]:

@@ -15,7 +15,7 @@ from green_optuna.report.page import grids
 from green_optuna.report.page.cards import Card, cards_of
 from green_optuna.report.page.marks import Mark, marks_of
 from green_optuna.report.page.members import members_table
-from green_optuna.report.page.over_time import curves_note, traces_note
+from green_optuna.report.page.over_time import curves_note, runs_note, traces_note
 from green_optuna.report.page.terms import terms_of
 from green_optuna.report.page.trials import PARAM
 from green_optuna.report.page.words import (
@@ -75,6 +75,7 @@ class Shown:
     hypervolume_words: Sequence[str]
     has_hypervolume: bool
     terms: Sequence[tuple[str, str]]
+    runs_note: str
     made: str
 
 
@@ -126,6 +127,7 @@ def shown_of(
         hypervolume_words=hypervolume_words(curve),
         has_hypervolume=content["hypervolume"] is not None,
         terms=terms_of(subject),
+        runs_note=runs_note(subject),
         made=_made(),
     )
 
