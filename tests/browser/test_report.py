@@ -74,6 +74,22 @@ KINDS = (
 )
 
 
+def test_the_first_figure_of_a_hyperparameter_is_of_what_matters_most(looking: Looking) -> None:
+    """As in the table above it; each tick says its whole number, on a logarithmic axis too."""
+    with looking("thousand") as page:
+        menu = page.locator("#param-name")
+        told = page.locator("#params tbody th").all_inner_texts()
+        assert menu.locator("option").all_inner_texts() == told
+        assert menu.input_value() == "0"
+        plot = page.locator("#param-plot")
+        for name in ("width", "learning_rate"):
+            menu.select_option(label=name)
+            places_in(plot)
+            assert plot.evaluate("one => one.layout.xaxis.type") == "log"
+            ticks = [float(one) for one in plot.locator(".xtick text").all_text_contents()]
+            assert ticks == sorted({*ticks})
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_page_works_and_asks_for_nothing(looking: Looking, reports: Reports, kind: str) -> None:
     """All figures are drawn, and whatever is touched, no error, request or dialog comes."""

@@ -236,6 +236,19 @@ def test_columns_and_values_of_any_name_can_be_asked_for(looking: Looking) -> No
         assert count.locator("*").count() == 0
 
 
+def test_a_quoted_column_may_have_a_comma(looking: Looking) -> None:
+    """As those of intervals do."""
+    with looking("repeats") as page:
+        rows = sorted(rows_of(page), key=lambda row: row["trial"])
+        heading = page.locator('#trials-table th[data-name="co2e_kg_low"]').inner_text()
+        known = [row for row in rows if row["co2e_kg_low"] is not None]
+        low = [row["trial"] for row in known if row["co2e_kg_low"] < 1e-7]
+        assert 0 < len(low) < len(known)
+        assert "," in heading
+        for column in (f'"{heading}"', "co2e_kg_low"):
+            assert asked(page, f"{column} < 100 ug") == low
+
+
 def test_quotation_marks_keep_a_comma(chromium: Browser, folder: Path) -> None:
     """Of a text, and of a value; without them, it divides two terms."""
     study = made_study(0)

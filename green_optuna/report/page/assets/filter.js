@@ -54,7 +54,8 @@ function termOf(text) {
   };
 }
 
-function comparisonIn(text) {
+function comparisonIn(asked) {
+  const text = asked.replace(/^"([^"]*)"/, "$1");
   for (const [called, columns] of columnsByName) {
     if (typed(text.slice(0, called.length)) !== called) continue;
     const rest = text.slice(called.length).trimStart();

@@ -155,7 +155,7 @@ function startParams() {
     const places = { x: { name: column, factor: 1, choices }, y: { name: objective, factor: y.factor } };
     const xaxis = axisOf(column, []).layout;
     if (choices) Object.assign(xaxis, choiceTicks(choices, place.clientWidth));
-    else if (data.log_params.includes(name)) xaxis.type = "log";
+    else if (data.log_params.includes(name)) Object.assign(xaxis, { type: "log" }, logTicks(valuesFor(column)));
     const traces = [
       ...groups().map((group) => points({ ...group, errors: false }, places, "scatter")),
       ...(data.chosen === null ? [] : [star(places, "scatter")]),
