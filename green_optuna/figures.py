@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from green_optuna.markup import shortened
+from green_optuna.rules.words import in_words, listed
 from green_optuna.sketch.axes import LOG_AXIS_FROM
 from green_optuna.units import quantity_label, show_quantity
 from green_optuna.urls import shown_data
@@ -195,10 +196,10 @@ def why_not_drawn(one: PlacedReference, logarithmic: Mapping[str, bool]) -> str:
     """
     missing = [name for name in logarithmic if name not in one.values]
     if missing:
-        return f"no {', '.join(missing)}"
+        return f"no {listed(map(in_words, missing), link='or')}"
     # A logarithmic axis has no place for it.
     zero = [name for name, log in logarithmic.items() if log and one.values[name] <= 0]
-    return f"{', '.join(zero)} 0" if zero else ""
+    return f"{listed(map(in_words, zero))} 0" if zero else ""
 
 
 def not_drawn(references: Sequence[PlacedReference], logarithmic: Mapping[str, bool]) -> list[str]:

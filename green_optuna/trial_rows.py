@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _RESERVED = frozenset(
     (
         *("trial", "step", "checkpoint", "label", "state", "on_front", "probability"),
-        *("feasible", "basis", "host", "reason"),
+        *("feasible", "basis", "host", "shared", "reason"),
     )
 )
 _RESERVED_BESIDE_REFERENCES = frozenset(("kind", "name", "status", "source", "notes"))

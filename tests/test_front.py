@@ -606,7 +606,7 @@ def test_all_columns_of_the_tables_are_their_own(references: list[dict[str, obje
     columns = [
         *front.to_dataframe(references=True).columns,
         *all_trials(front.subject())["names"],
-        *("step", "checkpoint", "host", "feasible", "reason"),
+        *("step", "checkpoint", "host", "shared", "feasible", "reason"),
     ]
     own = [name for name in columns if not name.startswith("param_") and name not in measured]
     for name in {*own} - {*front.objectives}:

@@ -435,11 +435,11 @@ def test_the_figure_shows_each_reference_once() -> None:
     assert "doi:10.5/x" in published.hovertext[0]
     assert "not comparable: no n_params" in published.hovertext[0]
     (note,) = figure.layout.annotations
-    assert note.text == "Not drawn: lost &amp; &lt;found&gt; (published; no co2e_kg)"
+    assert note.text == "Not drawn: lost &amp; &lt;found&gt; (published; no CO2e)"
     assert not go.pareto_front(study, references=rows[:3]).plot().layout.annotations
     many = [{"name": f"r{n}", "n_params": n} for n in range(60)]
     (note,) = go.pareto_front(study, references=many).plot().layout.annotations
-    assert note.text.startswith("Not drawn: r0 (published; no quality_loss, co2e_kg)<br>r1 (")
+    assert note.text.startswith("Not drawn: r0 (published; no quality loss or CO2e)<br>r1 (")
     assert note.text.endswith("<br>and 55 more")
 
 
@@ -498,7 +498,7 @@ def test_a_reference_at_0_leaves_a_logarithmic_axis_as_it_is() -> None:
     figure = go.pareto_front(study, references=rows).plot()
     assert figure.layout.xaxis.type == "log"
     (note,) = figure.layout.annotations
-    assert note.text == "Not drawn: free (published; co2e_kg 0)"
+    assert note.text == "Not drawn: free (published; CO2e 0)"
 
 
 def test_what_equals_a_trial_ties_with_it_however_it_is_given() -> None:

@@ -114,7 +114,7 @@ def _front_summary(
     note += f"\nSelected by default: {number}, {in_markdown(selection.rule.describe())}"
     scores = (describe_quantity(name, value) for name, value in selection.objectives.items())
     note += f": {in_markdown(', '.join(scores))}.\n"
-    cost = front.ledger.summary(selection.number, selection.measurement)
+    cost = front.ledger.summary(selection.label, selection.measurement)
     return note + f"\n{in_markdown(cost)}\n"
 
 

@@ -302,7 +302,7 @@ def test_references_are_named_and_those_that_cannot_be_drawn_too() -> None:
     assert "theirs" in texts
     assert "unknown cost" not in texts
     assert "published" in legend_of(figure)
-    assert "Not drawn: unknown cost (published; no co2e_kg)." in " ".join(texts).replace("\n", " ")
+    assert "Not drawn: unknown cost (published; no CO₂e)." in " ".join(texts).replace("\n", " ")
 
 
 @pytest.mark.parametrize("width_in", [3.4, 7.0])
