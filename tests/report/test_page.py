@@ -17,11 +17,12 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 import green_optuna as go
+from green_optuna.energy import Trace
 from green_optuna.record import REPEAT_OF
 from green_optuna.report.importance import importances
 from green_optuna.report.page.content import MOST_DRAWN
 from green_optuna.report.page.html import page, visible, with_real_signs
-from green_optuna.report.page.members import members_table
+from green_optuna.report.page.members import MOST_MEMBERS, members_table
 from green_optuna.runs import RunRecord
 from green_optuna.terms import ATTRIBUTE
 
@@ -207,6 +208,45 @@ def test_a_front_over_some_objectives_says_what_the_search_had_besides() -> None
     assert "1 \u2212 quality, CO2e, parameters: all minimised" in every
     alone = study_of([kept(0.8, 1e-6, objectives=("co2e_kg",))], objectives=("co2e_kg",))
     assert "CO2e: minimised" in read(go.pareto_front(alone)).text
+
+
+@pytest.mark.parametrize(
+    ("objectives", "said"),
+    [
+        (("co2e_kg",), "in the order of their numbers. Lower is better: on the Pareto front is"),
+        (
+            ("quality_loss", "co2e_kg"),
+            "is as good in both 1 \u2212 quality and CO2e, and better in",
+        ),
+        (None, "is as good in all of 1 \u2212 quality, CO2e and parameters, and better in one."),
+    ],
+)
+def test_the_front_is_explained_by_its_own_objectives(
+    objectives: tuple[str, ...] | None, said: str
+) -> None:
+    """Of one, there is no corner to look for, and of two no third."""
+    text = " ".join(read(go.pareto_front(made_study(30), objectives)).text.split())
+    assert said in text
+    assert ("Down and to the left" in text) == (objectives is None or len(objectives) > 1)
+
+
+def test_one_more_is_one() -> None:
+    """Members that have no row in the short table are counted in plain English."""
+    front = go.pareto_front(made_study(60), ("quality_loss", "co2e_kg"))
+    assert len(front) == MOST_MEMBERS + 1
+    assert members_table(front.subject()).caption == "1 more is in the table of all trials."
+
+
+def test_the_choice_is_first_of_the_traces_only_where_it_has_one() -> None:
+    """A tracker may have lost it, or the person have asked for others."""
+    front = go.pareto_front(made_study(30))
+    trace = Trace(*np.full((5, 2), [1.0, 2.0]))
+    number = front.select().number
+    other = next(one for one in front.numbers if one != number)
+    for traced, first in [((number, other), True), ((other,), False)]:
+        shown = Reading(page(front.subject(traces=dict.fromkeys(traced, trace))))
+        assert ("while they trained, the choice first." in shown.text) == first
+        assert ("while they trained. All" in shown.text) != first
 
 
 def test_the_line_of_a_pair_is_the_front_of_that_pair() -> None:

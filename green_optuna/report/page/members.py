@@ -46,9 +46,12 @@ def members_table(subject: Subject) -> Table:
     trials = subject.candidates.trials
     notes = interval_notes([trial_intervals(trials[row], subject.objectives) for row in rows])
     if len(every) > len(rows):
-        notes.append(f"{len(every) - len(rows)} more members are in the table of all trials.")
+        left = len(every) - len(rows)
+        more = "1 more is" if left == 1 else f"{left} more are"
+        notes.append(f"{more} in the table of all trials.")
     if len(differing) > MOST_PARAMS:
-        notes.append(f"{len(differing) - MOST_PARAMS} more hyperparameters differ.")
+        left = len(differing) - MOST_PARAMS
+        notes.append(f"{'1 more hyperparameter differs' if left == 1 else f'{left} more differ'}.")
     return Table(
         title="The trial on the front" if len(every) == 1 else "The trials on the front",
         headings=[heading for heading, _ in columns],

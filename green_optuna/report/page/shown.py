@@ -29,7 +29,7 @@ from green_optuna.report.page.words import (
 from green_optuna.units import quantity_heading
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from green_optuna.report.hypervolume import HypervolumeCurve
     from green_optuna.report.importance import Importance
@@ -60,6 +60,7 @@ class Shown:
     choice: Sequence[str]
     rules: Table
     has_traces: bool
+    choice_traced: bool
     traces_note: str
     traces_words: str
     has_curves: bool
@@ -112,6 +113,7 @@ def shown_of(
         choice=choice_words(subject),
         rules=grids.rules_table(subject),
         has_traces=bool(content["traces"]),
+        choice_traced=_choice_traced(subject, content["traces"]),
         traces_note=traces_note(subject, content["traces"]),
         traces_words=traces_words(subject),
         has_curves=bool(content["curves"]),
@@ -130,6 +132,12 @@ def shown_of(
         runs_note=runs_note(subject),
         made=_made(),
     )
+
+
+def _choice_traced(subject: Subject, traces: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether the first of the traces is that of the choice."""
+    choice = subject.choice
+    return bool(traces) and choice is not None and traces[0]["label"] == str(choice.number)
 
 
 def _subtitle(subject: Subject) -> str:
