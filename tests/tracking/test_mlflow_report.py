@@ -192,6 +192,22 @@ def test_a_package_that_is_missing_costs_the_report_alone(
     assert schema.REPORT_TAG not in parent.data.tags
 
 
+def test_a_report_that_fails_after_a_while_leaves_the_store_in_reach(
+    client: MlflowClient, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is not taken for one that is away: the study's run is ended as ever."""
+    monkeypatch.setattr("green_optuna.tracking.patience.SLOW_S", 0.0)
+    tracker = go.MLflowTracker(mlflow_uri)
+    study, _ = log_study("s", storage=None, tracker=tracker, states=STATES, report=False)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(TrackerError, match="could not be made .*jinja2"):
+        tracker.log_report(go.pareto_front(study))
+    terms = go.StudyTerms.from_dict(study.user_attrs["green_optuna"])
+    tracker.end_study(study.study_name, terms)
+    (parent,), _ = studies_and_trials(client)
+    assert parent.info.status == "FINISHED"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="this platform has no process groups")
 def test_a_process_leaves_its_report_on_a_server(server: Server, tmp_path: Path) -> None:

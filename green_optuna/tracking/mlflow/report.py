@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from green_optuna.errors import TrackerError
 from green_optuna.folders import host_lock
 from green_optuna.tracking.front_note import REPORT_FILE
 from green_optuna.tracking.mlflow import schema
@@ -18,6 +17,10 @@ from green_optuna.urls import shown_text
 if TYPE_CHECKING:
     from green_optuna.front import ParetoFront
     from green_optuna.tracking.mlflow.store import Store
+
+
+class PageNotMadeError(Exception):
+    """A report could not be made, which is no fault of the store's: that is there."""
 
 
 def log_report(
@@ -33,7 +36,7 @@ def log_report(
         anew: Also where the report that is there is of as many trials.
 
     Raises:
-        TrackerError: The page could not be made.
+        PageNotMadeError: The page could not be made.
     """
     run_id = store.study_run(front.study_name, study_key)
     n_ended = len(front.candidates.ended)
@@ -51,7 +54,7 @@ def log_report(
             try:
                 path = front.report(Path(folder) / REPORT_FILE, traces=traces)
             except Exception as error:
-                raise TrackerError(
+                raise PageNotMadeError(
                     f"The report of the study {front.study_name!r} could not be made "
                     f"({shown_text(repr(error))})."
                 ) from error

@@ -13,7 +13,7 @@ from green_optuna.tracking import keys
 from green_optuna.tracking.front_note import FRONT_FILE
 from green_optuna.tracking.keys import MAX_KEY
 from green_optuna.tracking.series import shorten
-from green_optuna.urls import shown_data
+from green_optuna.urls import shown_data, shown_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,9 +128,9 @@ def tags(trial: TrialRecord) -> dict[str, str]:
     if trial.stopped is not None:
         said["green_optuna.stopped"] = trial.stopped
     if trial.error is not None:
-        said["green_optuna.error"] = trial.error
+        # What a storage or a server raised may hold its URL, however it was written.
+        said["green_optuna.error"] = shown_text(trial.error)
     said |= keyed(trial.user_attrs, prefix="user_attrs.")
-    # What a storage or a server raised may hold its URL, and so may what the user set.
     return {key: shorten(shown_data(str(value)), MAX_TAG) for key, value in said.items()}
 
 

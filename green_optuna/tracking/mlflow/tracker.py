@@ -22,7 +22,7 @@ from green_optuna.tracking.mlflow.front import log_front, run_ids_of
 from green_optuna.tracking.mlflow.models import log_saved_model
 from green_optuna.tracking.mlflow.open_run import OpenRun
 from green_optuna.tracking.mlflow.place import default_experiment, study_link
-from green_optuna.tracking.mlflow.report import log_report
+from green_optuna.tracking.mlflow.report import PageNotMadeError, log_report
 from green_optuna.tracking.mlflow.traces import read_traces
 from green_optuna.tracking.service import ServiceTracker
 from green_optuna.tracking.traces import MAX_TRACES, traced_trials
@@ -212,8 +212,12 @@ class MLflowTracker(ServiceTracker):
             TrackerError: The study has no run, the page could not be made, or the store is not
                 there.
         """
-        if self.report:
+        if not self.report:
+            return
+        try:
             self._of_study(front, functools.partial(log_report, anew=anew))
+        except PageNotMadeError as error:
+            raise TrackerError(str(error)) from error.__cause__
 
     def read_traces(
         self, front: ParetoFront, *, first: Sequence[int] = (), limit: int = MAX_TRACES
