@@ -31,7 +31,7 @@ _WRONG_URL_IN_WORD = re.compile(
     r"|(?<![^(\[{=,;])(?!mailto:)[\w.+\-]++:(?=[^@]+@.*(?:/\w|:\d+\b))"
 )
 
-_SECRET_WORD = r"(?:pass|pwd|secret|token|key|credential|signature)"
+_SECRET_WORD = r"(?:pass|pwd|secret|token(?!iz)|key(?!word)|credential|signature)"
 _SECRET_KEY = re.compile(rf"{_SECRET_WORD}|^sig$", re.IGNORECASE)
 # A value may be a connection string of its own, as in odbc_connect=...;PWD=...
 _SECRET_WITHIN = re.compile(rf"{_SECRET_WORD}\w*\s*=", re.IGNORECASE)
@@ -86,14 +86,24 @@ def shown_text(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def shown_data(plain: Any) -> Any:  # noqa: ANN401 - whatever JSON knows
-    """Give plain data with the secrets of all URLs in its texts and its names hidden."""
+    """Give plain data with the secrets of all URLs in its texts and its names hidden.
+
+    A URL has ``://`` here. What might be meant for one, as :func:`shown_text` takes it in what
+    others say, may be anything in data: ``resnet50:in1k@224/fp16`` is a model's name.
+    """
     if isinstance(plain, str):
-        return shown_text(plain) if "://" in plain or "@" in plain else plain
+        return _WORD.sub(_shown_url_in, plain) if "://" in plain else plain
     if isinstance(plain, list):
         return [shown_data(one) for one in plain]
     if isinstance(plain, dict):
         return {shown_data(name): shown_data(one) for name, one in plain.items()}
     return plain
+
+
+def _shown_url_in(word: re.Match[str]) -> str:
+    """Give a word of data with the secrets of the URL in it hidden, if there is one."""
+    url = _URL_IN_WORD.search(word[0])
+    return word[0][: url.start()] + shown_url(word[0][url.start() :]) if url else word[0]
 
 
 def _shown_word(word: str) -> str:

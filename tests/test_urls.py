@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 
-from green_optuna.urls import MASK, hide_secrets, secrets_of, shown_text, shown_url
+from green_optuna.urls import MASK, hide_secrets, secrets_of, shown_data, shown_text, shown_url
 
 SCHEMES = st.sampled_from(["http", "https", "postgresql", "mysql+pymysql", "mssql+pyodbc"])
 WORDS = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=8)
@@ -209,3 +209,30 @@ def test_known_secrets_are_hidden_outside_urls_too() -> None:
     assert (
         shown_text("user 'me' with 'p@ss' or 'p%40ss'", secrets) == "user 'me' with '***' or '***'"
     )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "resnet50:in1k@224/fp16",
+        "clip:ViT-B/32@336px:2",
+        "run:lr=0.1@step/4",
+        "img:tag@sha256:1234",
+        "s3://bucket/key@v1",
+        "hf://model?tokenizer=bert&keyword=cat",
+        "me@example.org",
+        '{"a": "b@c"}',
+    ],
+)
+def test_a_value_that_is_no_url_with_a_secret_stays_as_it_is(value: str) -> None:
+    """Two models whose names differ are two models."""
+    assert shown_data({value: [value, 1, None]}) == {value: [value, 1, None]}
+
+
+def test_data_show_no_password_of_a_url() -> None:
+    """In texts and names, however deep they lie."""
+    url, shown = "postgresql://me:hunter2@db/x", "postgresql://me:***@db/x"
+    assert shown_data({url: [f"from {url}", {"to": url}]}) == {
+        shown: [f"from {shown}", {"to": shown}]
+    }
+    assert shown_data("https://host/x?access_token=abc") == "https://host/x?access_token=***"

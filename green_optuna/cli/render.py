@@ -250,9 +250,10 @@ def _in_cell(value: object) -> object:
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """Write rows as CSV, below the names of the first one's columns; no password is shown."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    shown = shown_data([*rows])
+    writer = csv.DictWriter(text, fieldnames=list(shown[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(shown_data([*rows]))
+    writer.writerows(shown)
     return text.getvalue()
 
 
