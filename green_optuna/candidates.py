@@ -19,7 +19,13 @@ from green_optuna.errors import OptionError, StudyError
 from green_optuna.ledger import End, Entry, Ledger
 from green_optuna.pooling import pool_repeats
 from green_optuna.record import KILLED_ATTRIBUTE, NOT_STARTED, forecast_from_dict
-from green_optuna.repricing import Repricing, cannot_be_repriced, grids_of, reprice_trial
+from green_optuna.repricing import (
+    Repricing,
+    cannot_be_repriced,
+    grids_of,
+    is_same_grid,
+    reprice_trial,
+)
 from green_optuna.terms import ATTRIBUTE, StudyTerms, check_directions
 from green_optuna.units import whole_counts
 
@@ -172,18 +178,21 @@ class Candidates:
     def reprice(self, grid: Grid) -> Candidates:
         """Give the candidates with the CO2e that their energy comes to on another grid.
 
-        It is NaN for a trial that keeps no energy. The candidates are copies of the trials then.
+        It is NaN for a trial that keeps no energy. The candidates are copies of the trials then;
+        they are the same ones where all ran at that very intensity and PUE.
 
         Args:
             grid: The grid; its PUE counts too.
         """
+        before = self.repricing.before if self.repricing else grids_of(self.trials)
+        if self.grid is not None and all(is_same_grid(one, grid) for one in (self.grid, *before)):
+            return self
         names = self.terms.objectives if self.terms else self.objectives
         trials = tuple(reprice_trial(trial, grid, names) for trial in self.trials)
         losses = self.losses.copy()
         if "co2e_kg" in self.objectives:
             column, place = self.objectives.index("co2e_kg"), names.index("co2e_kg")
             losses[:, column] = [trial.values[place] for trial in trials]
-        before = self.repricing.before if self.repricing else grids_of(self.trials)
         return replace(
             self,
             trials=trials,

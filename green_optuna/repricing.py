@@ -73,6 +73,15 @@ def describe_grid(grid: Grid) -> str:
     return f"{grid.carbon_intensity_g_per_kwh:.4g} g/kWh{building} ({grid.source})"
 
 
+def is_same_grid(one: Grid, other: Grid) -> bool:
+    """Say whether two grids make the same CO2e of energy, wherever their figures are from."""
+    pairs = (
+        (one.carbon_intensity_g_per_kwh, other.carbon_intensity_g_per_kwh),
+        (one.pue, other.pue),
+    )
+    return all(math.isclose(mine, theirs, rel_tol=SAME_SHARE) for mine, theirs in pairs)
+
+
 def repriced_for(trial: FrozenTrial) -> Grid | None:
     """Give the grid that a candidate's CO2e was repriced for; None where it was not."""
     kept = trial.user_attrs.get(ATTRIBUTE, {})

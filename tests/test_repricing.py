@@ -76,6 +76,8 @@ def test_at_its_own_grid_nothing_changes(trials: list[FrozenTrial]) -> None:
     assert again.candidates.losses.tolist() == front.candidates.losses.tolist()
     assert again.numbers == front.numbers
     assert again.ledger == front.ledger
+    # It cost what it cost: nothing "would have".
+    assert (again.note, str(again.ledger)) == (front.note, str(front.ledger))
     go.pareto_front(study, grid=POLAND)
     assert study.trials == before
 

@@ -76,8 +76,7 @@ def _nothing_to_choose(subject: Subject) -> Caution | None:
     if candidates.trials:
         return None
     if not candidates.ended:
-        begun = bool(candidates.running)
-        what_to_do = "wait for those that have begun" if begun else "run trials in it"
+        what_to_do = "wait, or run trials in it" if candidates.running else "run trials in it"
         return Caution("No trial has ended", f"There is nothing to show yet: {what_to_do}.")
     ends = Counter(entry.end for entry, _ in candidates.ended)
     return Caution(

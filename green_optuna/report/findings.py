@@ -175,4 +175,5 @@ def _search(subject: Subject) -> str | None:
     share = percent(math.fsum(row.energy_kwh for row in given_up) / ledger.energy_kwh)
     trials = "trial" if [row.n_trials for row in given_up] == [1] else "trials"
     part = "all" if share == "100 %" else share
-    return f"{said}; {listed(map(name_row, given_up))} {trials} took {part} of that."
+    took = "would have taken" if ledger.repriced else "took"
+    return f"{said}; {listed(map(name_row, given_up))} {trials} {took} {part} of that."

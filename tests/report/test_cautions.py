@@ -244,7 +244,7 @@ def test_a_study_that_has_just_begun_has_nothing_to_show_yet() -> None:
     study = go.create_study("new", objectives=NAMES)
     study.ask()
     assert told_of(study) == {
-        "No trial has ended": "There is nothing to show yet: wait for those that have begun.",
+        "No trial has ended": "There is nothing to show yet: wait, or run trials in it.",
         "Not all trials have ended": "1 trial has begun and not ended, and what it has used so far "
         "is in no figure here.",
     }

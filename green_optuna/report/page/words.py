@@ -103,7 +103,7 @@ def hypervolume_words(curve: HypervolumeCurve) -> list[str]:
     part_of_it = "All" if most.share >= ALL_OF_IT else f"{MOST_OF_IT:.0%}"
     said.append(
         f"{part_of_it} of it was there after trial {most.trial} had ended, for "
-        f"{format_co2e(most.spent_co2e_kg)} ({part} of all that was spent)."
+        f"{format_co2e(most.spent_co2e_kg)} ({part} of the search's CO2e)."
     )
     axes = ", ".join(
         f"{quantity_heading(axis.objective)} from {show_quantity(axis.objective, axis.best)} to "
