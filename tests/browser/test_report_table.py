@@ -191,6 +191,14 @@ def test_terms_between_commas_all_hold(looking: Looking) -> None:
         assert both
         assert asked(page, "on the front=yes, epochs>20 , COMPLETE") == both
         assert asked(page, " complete,, epochs>20, epochs<,on_front=true") == both
+        assert asked(page, "epochs\u226521, on_front==yes, ended=complete") == both
+        assert asked(page, "epochs=>21, on_front!=no, complete") == both
+        every = [row["trial"] for row in rows]
+        assert {row["duration_s"] for row in rows} == {60.0}
+        assert asked(page, "duration>=1 min 00 s, duration<0 h 2 min")[:50] == every[:50]
+        assert asked(page, "duration<1 min 00 s") == []
+        off = [row["trial"] for row in rows if not row["on_front"]]
+        assert asked(page, "on_front=no") == off
         page.locator("#trials-filter").fill("")
         expect(page.locator("#trials-count")).to_contain_text("of 60 rows")
 
@@ -210,6 +218,8 @@ def test_what_a_filter_asks_for_in_vain_is_told(looking: Looking) -> None:
             ("layers=3", "no column is called \u201clayers\u201d."),
             ("epochs", "\u201cepochs\u201d is a column: say what it is to be, as in epochs=1."),
             ("epochs<2, epochs>29", "take a filter away."),
+            ("epochs>1,000", "\u201c1,000\u201d has a comma: write 1000 or 0.5."),
+            ('"epochs>1"', 'none has \u201c"epochs>1"\u201d.'),
         ):
             assert asked(page, text) == []
             expect(count).to_have_text(f"No row is left of 60: {why}")
@@ -219,6 +229,25 @@ def test_what_a_filter_asks_for_in_vain_is_told(looking: Looking) -> None:
         assert asked(page, example)
         described = page.locator("#trials-filter").get_attribute("aria-describedby")
         expect(page.locator(f"#{described}")).to_contain_text("must all hold")
+
+
+def test_names_that_differ_in_capitals_alone_are_told_apart(
+    chromium: Browser, folder: Path
+) -> None:
+    """As they are typed; in letters that are neither's, both are meant."""
+    study = go.create_study("capitals")
+    for number in range(6):
+        trial = study.ask()
+        trial.suggest_int("width", number, number)
+        trial.suggest_int("Width", 5 - number, 5 - number)
+        study.tell(trial, [0.1, 1e-6, 10])
+    url = go.pareto_front(study).report(folder / "capitals.html").as_uri()
+    with visiting(chromium, alone=url) as visit:
+        visit.page.goto(url)
+        assert asked(visit.page, "width=1") == [1]
+        assert asked(visit.page, "Width=1") == [4]
+        assert asked(visit.page, "WIDTH=1") == [1, 4]
+        assert visit.errors == []
 
 
 def test_columns_and_values_of_any_name_can_be_asked_for(looking: Looking) -> None:

@@ -200,7 +200,7 @@ def test_a_report_that_fails_after_a_while_leaves_the_store_in_reach(
     tracker = go.MLflowTracker(mlflow_uri)
     study, _ = log_study("s", storage=None, tracker=tracker, states=STATES, report=False)
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(TrackerError, match="could not be made .*jinja2"):
+    with pytest.raises(TrackerError, match=r"could not be made .*jinja2"):
         tracker.log_report(go.pareto_front(study))
     terms = go.StudyTerms.from_dict(study.user_attrs["green_optuna"])
     tracker.end_study(study.study_name, terms)

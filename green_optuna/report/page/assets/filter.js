@@ -10,24 +10,32 @@ const SIGNS = {
   "=": null,
 };
 
+// Other ways to write a sign.
+const MEANT = { "\u2264": "<=", "\u2265": ">=", "\u2260": "!=", "==": "=", "=>": ">=", "=<": "<=" };
+
 // Alike however it is typed: small or capital letters, both micro signs, both minus signs.
 function typed(text) {
   return text.toLowerCase().replace(/[\u00b5\u03bc]/g, "u").replace(/\u2212/g, "-").trim();
+}
+
+function namesOf(name) {
+  return [headingOf(name), name, name.replace(/^param_/, "")];
 }
 
 // Columns by what they are called, on the page or in its files; the longest names first.
 const columnsByName = (() => {
   const found = new Map();
   for (const name of table.names) {
-    for (const called of new Set([headingOf(name), name, name.replace(/^param_/, "")].map(typed))) {
+    for (const called of new Set(namesOf(name).map(typed))) {
       if (called) found.set(called, [...(found.get(called) ?? []), name]);
     }
   }
   return [...found].sort(([a], [b]) => b.length - a.length);
 })();
 
+// A comma between two digits ends no term: it is part of a number, as some write it.
 function termsOf(text) {
-  const parts = text.match(/(?:"[^"]*"|[^,])+/g) ?? [];
+  const parts = text.match(/(?:"[^"]*"|\d,(?=\d)|[^,])+/g) ?? [];
   return parts.map((part) => part.trim()).filter(Boolean).map(termOf);
 }
 
@@ -55,12 +63,17 @@ function termOf(text) {
 }
 
 function comparisonIn(asked) {
-  const text = asked.replace(/^"([^"]*)"/, "$1");
+  if (/^"[^"]*"$/.test(asked)) return null;
+  const plain = asked.replace(/^"([^"]*)"/, "$1");
+  const text = plain.replace(/[\u2264\u2265\u2260]|==|=>|=</, (sign) => MEANT[sign]);
   for (const [called, columns] of columnsByName) {
     if (typed(text.slice(0, called.length)) !== called) continue;
     const rest = text.slice(called.length).trimStart();
     const sign = Object.keys(SIGNS).find((one) => rest.startsWith(one));
-    if (sign) return { columns, sign, sought: unquoted(rest.slice(sign.length).trim()) };
+    if (!sign) continue;
+    const said = text.slice(0, called.length);
+    const exact = columns.filter((name) => namesOf(name).includes(said));
+    return { columns: exact.length ? exact : columns, sign, sought: unquoted(rest.slice(sign.length).trim()) };
   }
   return null;
 }
@@ -78,6 +91,7 @@ function isIn(sought, row, name) {
 function isEqual(sought, row, name) {
   const cell = value(row, name);
   if (cell === null) return false;
+  if (typeof cell === "boolean" && typed(sought) === (cell ? "yes" : "no")) return true;
   const shown = show(name, cell);
   if ([shown, String(cell)].some((one) => typed(one) === typed(sought))) return true;
   const number = typeof cell === "number" ? numberIn(sought, name) : null;
@@ -103,25 +117,31 @@ function unitsOf(name) {
   return Object.fromEntries(steps.map(([step, unit]) => [unit.replace("\u00b5", "u"), 10 ** step]));
 }
 
+const LASTING = /^(\d+) *(h|min) *(\d+) *(min|s)$/;
 const NUMBER = /^([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(.*)$/i;
 
 // A number with one of the column's units, or in the unit of the data; null where it is neither.
 function numberIn(text, name) {
-  const found = NUMBER.exec(text.replace(/\u2212/g, "-").replace(/[\u00b5\u03bc]/g, "u").trim());
+  const plain = text.replace(/\u2212/g, "-").replace(/[\u00b5\u03bc]/g, "u").trim();
+  const units = unitsOf(name);
+  const lasting = LASTING.exec(plain);
+  if (lasting && units.min) return lasting[1] * units[lasting[2]] + lasting[3] * units[lasting[4]];
+  const found = NUMBER.exec(plain);
   if (!found) return null;
   const [, digits, unit] = found;
-  const units = unitsOf(name);
   if (!unit) return Number(digits);
   return Object.hasOwn(units, unit) ? Number(digits) * units[unit] : null;
 }
 
 function whyNoNumber(sought, name) {
   const units = Object.keys(unitsOf(name)).map((unit) => unit.replace(/^u/, "\u00b5"));
+  if (/\d,\d/.test(sought)) return `\u201c${sought}\u201d has a comma: write 1000 or 0.5.`;
   const orUnit = units.length ? ` (units: ${units.join(", ")})` : "";
   return `\u201c${sought}\u201d is no number of ${shorten(headingOf(name), 40)}${orUnit}.`;
 }
 
 function whyNoText(text) {
+  if (text.startsWith('"')) return "";
   const called = typed(text);
   if (columnsByName.some(([one]) => one === called)) {
     return `\u201c${text}\u201d is a column: say what it is to be, as in ${text}=1.`;
@@ -132,7 +152,8 @@ function whyNoText(text) {
 
 // Why terms hold of no row, all of them together.
 function whyNone(terms, rows) {
-  const alone = terms.find(({ holds }) => !rows.some(holds));
+  const sole = terms.length === 1 && !listing.state && !listing.only;
+  const alone = sole ? terms[0] : terms.find(({ holds }) => !rows.some(holds));
   if (!alone) return "take a filter away.";
   return shorten(visible(alone.why || `none has \u201c${alone.text}\u201d.`), 200);
 }

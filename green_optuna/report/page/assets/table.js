@@ -116,7 +116,7 @@ function drawTable() {
 function tellSelected() {
   const rows = [...selected];
   document.getElementById("trials-selected").hidden = !rows.length;
-  const said = rows.length === 1 ? `${trialTitle(rows[0])} is selected.` : `${rows.length} rows are selected.`;
+  const said = rows.length === 1 ? `Trial ${value(rows[0], "label")} is selected.` : `${rows.length} rows are selected.`;
   document.getElementById("trials-selected-words").textContent = said;
 }
 
