@@ -7,6 +7,8 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from green_optuna.energy.process import thread_clock
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,23 +18,8 @@ def this_threads_clock() -> Callable[[], float | None]:
 
     It shows None to others where the platform does not tell them, and once the thread has ended.
     """
-    thread = threading.current_thread()
-    own = time.pthread_getcpuclockid(thread.ident or 0) if _CLOCKS_OF_THREADS else None
-
-    def cpu_s() -> float | None:
-        if threading.current_thread() is thread:
-            return time.thread_time()
-        if own is None or not thread.is_alive():
-            return None
-        try:
-            return time.clock_gettime(own)
-        except OSError:
-            return None
-
-    return cpu_s
-
-
-_CLOCKS_OF_THREADS = hasattr(time, "pthread_getcpuclockid")
+    thread, told_s = threading.get_ident(), thread_clock()
+    return lambda: time.thread_time() if threading.get_ident() == thread else told_s()
 
 
 class OwnTime:

@@ -18,7 +18,7 @@ except ImportError:  # on Windows
     resource = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 # How often a count of children is begun again because one of them ended meanwhile.
 _TRIES = 3
@@ -122,6 +122,27 @@ def machine_busy_s() -> float:
     return float(sum(times) - sum(getattr(times, name, 0.0) for name in passive))
 
 
+def thread_clock() -> Callable[[], float | None]:
+    """Give a clock of the CPU time in s of the thread that asks for it, for all threads to read.
+
+    It shows None where the platform does not tell, and once the thread has ended.
+    """
+    thread = threading.current_thread()
+    if not hasattr(time, "pthread_getcpuclockid"):
+        return lambda: None
+    clock = time.pthread_getcpuclockid(threading.get_ident())
+
+    def cpu_s() -> float | None:
+        if not thread.is_alive():
+            return None
+        try:
+            return time.clock_gettime(clock)
+        except OSError:
+            return None
+
+    return cpu_s
+
+
 class ThreadClock:
     """The CPU time of the thread that makes it, and of the living children that it started.
 
@@ -133,20 +154,13 @@ class ThreadClock:
 
     def __init__(self) -> None:
         self.ident = threading.get_ident()
-        self._clock: int | None = None
-        if hasattr(time, "pthread_getcpuclockid"):
-            self._clock = time.pthread_getcpuclockid(self.ident)
+        self._own_s = thread_clock()
         self._children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
-        self._thread = threading.current_thread()
 
     def cpu_s(self) -> float | None:
         """Give it in s; None where the platform does not tell, or the thread has ended."""
-        if self._clock is None or not self._thread.is_alive():
-            return None
-        try:
-            return time.clock_gettime(self._clock) + self._children_s()
-        except OSError:
-            return None
+        own_s = self._own_s()
+        return None if own_s is None else own_s + self._children_s()
 
     def _children_s(self) -> float:
         if not _has_children():
