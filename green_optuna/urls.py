@@ -92,7 +92,9 @@ def shown_data(plain: Any) -> Any:  # noqa: ANN401 - whatever JSON knows
     others say, may be anything in data: ``resnet50:in1k@224/fp16`` is a model's name.
     """
     if isinstance(plain, str):
-        return _WORD.sub(_shown_url_in, plain) if "://" in plain else plain
+        if "://" not in plain:
+            return plain
+        return _WORD.sub(lambda found: _shown_word(found[0], guess=False), plain)
     if isinstance(plain, list):
         return [shown_data(one) for one in plain]
     if isinstance(plain, dict):
@@ -100,16 +102,15 @@ def shown_data(plain: Any) -> Any:  # noqa: ANN401 - whatever JSON knows
     return plain
 
 
-def _shown_url_in(word: re.Match[str]) -> str:
-    """Give a word of data with the secrets of the URL in it hidden, if there is one."""
-    url = _URL_IN_WORD.search(word[0])
-    return word[0][: url.start()] + shown_url(word[0][url.start() :]) if url else word[0]
+def _shown_word(word: str, *, guess: bool = True) -> str:
+    """Give a word of a text with the secrets of the URL in it hidden, if there is one.
 
-
-def _shown_word(word: str) -> str:
-    """Give a word of a text with the secrets of the URL in it hidden, if there is one."""
+    Args:
+        word: The word.
+        guess: Whether what might be meant for a URL is taken for one.
+    """
     url = _URL_IN_WORD.search(word)
-    if url is None and "@" in word:
+    if url is None and guess and "@" in word:
         url = _WRONG_URL_IN_WORD.search(word)
     return word[: url.start()] + shown_url(word[url.start() :]) if url else word
 
