@@ -22,7 +22,7 @@ from green_optuna.record import REPEAT_OF
 from green_optuna.report.importance import importances
 from green_optuna.report.page.content import MOST_DRAWN
 from green_optuna.report.page.html import page, visible, with_real_signs
-from green_optuna.report.page.members import MOST_MEMBERS, members_table
+from green_optuna.report.page.members import MOST_MEMBERS, MOST_PARAMS, members_table
 from green_optuna.runs import RunRecord
 from green_optuna.terms import ATTRIBUTE
 
@@ -235,6 +235,20 @@ def test_one_more_is_one() -> None:
     front = go.pareto_front(made_study(60), ("quality_loss", "co2e_kg"))
     assert len(front) == MOST_MEMBERS + 1
     assert members_table(front.subject()).caption == "1 more is in the table of all trials."
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [(1, "1 more hyperparameter differs."), (2, "2 more hyperparameters differ.")]
+)
+def test_hyperparameters_that_have_no_column_are_counted(more: int, said: str) -> None:
+    """Those that differ among the members, in plain English."""
+    study = go.create_study("many")
+    for number in range(2):
+        trial = study.ask()
+        for place in range(MOST_PARAMS + more):
+            trial.suggest_int(f"p{place}", number, number)
+        study.tell(trial, [0.1 + number, 1e-6 / (1 + number), 10])
+    assert members_table(go.pareto_front(study).subject()).caption == said
 
 
 def test_the_choice_is_first_of_the_traces_only_where_it_has_one() -> None:

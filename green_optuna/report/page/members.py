@@ -51,7 +51,8 @@ def members_table(subject: Subject) -> Table:
         notes.append(f"{more} in the table of all trials.")
     if len(differing) > MOST_PARAMS:
         left = len(differing) - MOST_PARAMS
-        notes.append(f"{'1 more hyperparameter differs' if left == 1 else f'{left} more differ'}.")
+        differ = "hyperparameter differs" if left == 1 else "hyperparameters differ"
+        notes.append(f"{left} more {differ}.")
     return Table(
         title="The trial on the front" if len(every) == 1 else "The trials on the front",
         headings=[heading for heading, _ in columns],
