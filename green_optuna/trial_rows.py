@@ -95,6 +95,7 @@ def _record(candidates: Candidates, row: int, *, on_front: bool) -> dict[str, An
         record["duration_s"] = measurement.duration_per_run_s
         record["basis"] = measurement.basis
         record["host"] = measurement.host
+        record["shared"] = measurement.shared
     if inference is not None:
         record |= inference.values
     record |= candidates.values(row)

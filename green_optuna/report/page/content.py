@@ -10,17 +10,19 @@ import numpy as np
 from green_optuna import pareto
 from green_optuna.figures import is_logarithmic
 from green_optuna.plain import finite_or_none
-from green_optuna.record import trial_intervals
+from green_optuna.record import INFERENCE, LOSS_INTERVAL, trial_intervals
 from green_optuna.report.importance import by_importance
 from green_optuna.report.page.over_time import curves_of, traces_of
 from green_optuna.report.page.trials import PARAM, all_trials, plain_cell
 from green_optuna.repricing import describe_grid
+from green_optuna.terms import ATTRIBUTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
     from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
 
     from green_optuna.report.hypervolume import HypervolumeCurve
     from green_optuna.report.importance import Importance
@@ -83,15 +85,20 @@ def _repriced_for(subject: Subject) -> dict[str, Any] | None:
 def _confidence(subject: Subject) -> str | None:
     """Say of which confidence the intervals are; None where they are of several, or there is none.
 
-    A quality may come with an interval of another confidence.
+    A quality may come with an interval of another confidence, and inference with its own.
     """
-    trials, names = subject.candidates.trials, subject.objectives
-    known = {
-        one.confidence
-        for trial in trials
-        for one in trial_intervals(trial, names).values()
-        if one is not None
-    }
+    own: list[FrozenTrial] = []
+    others: list[FrozenTrial] = []
+    for trial in subject.candidates.trials:
+        kept = trial.user_attrs.get(ATTRIBUTE, {})
+        (own if LOSS_INTERVAL in kept or INFERENCE in kept else others).append(trial)
+
+    def of(trial: FrozenTrial) -> set[float]:
+        intervals = trial_intervals(trial, subject.objectives).values()
+        return {one.confidence for one in intervals if one is not None}
+
+    # What is made of runs is all of one confidence: the first that there is tells of all.
+    known = next(filter(None, map(of, others)), set()).union(*map(of, own))
     return f"{known.pop():.0%}" if len(known) == 1 else None
 
 

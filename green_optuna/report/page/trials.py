@@ -45,7 +45,6 @@ def all_trials(subject: Subject) -> dict[str, Any]:
             "state": "complete" if checkpoint_of(trial) is None else "checkpoint",
             "feasible": bool(candidates.feasible[row]),
             "probability": None if known is None else float(known[row]),
-            "shared": _shared(trial),
         }
     listed = {trial.number for trial in candidates.trials if checkpoint_of(trial) is None}
     repeated = {one.number: number for number, group in candidates.repeats.items() for one in group}
@@ -81,12 +80,6 @@ def plain_cell(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a hyper
     if type(value) is not int or abs(value) <= 2**53:
         return value
     return value if value.bit_length() < 1024 and int(float(value)) == value else str(value)
-
-
-def _shared(trial: FrozenTrial) -> bool | None:
-    """Say whether others ran beside a trial; None where it was not measured."""
-    measurement = measurement_of(trial)
-    return None if measurement is None else measurement.shared
 
 
 def _tells(name: str, records: Sequence[Mapping[str, Any]]) -> bool:
